@@ -1,0 +1,263 @@
+/**
+ * The client's state machine: takes events with their time, appends actions. No I/O, no clock, no
+ * timer, no chance of its own; so a test drives it by hand, and a recorded run can be run again.
+ *
+ * Shape:      one Connection, one Queue for each name that was ever used.
+ * Invariants: every request id gets exactly one `settle` or `fail`; frames of a socket that does
+ *             not count any more change nothing.
+ * In, out:    messages.ts.
+ */
+import * as codes from "../codes.ts";
+import type { Failure } from "../errors.ts";
+import { type Cursor, frameBytesMax, type ServerFrame } from "../wire.ts";
+import { Connection, type ConnectionOptions, type Session } from "./connection.ts";
+import type { AppRequest, Context, Event } from "./messages.ts";
+import type { Line } from "./operations.ts";
+import { Queue } from "./queue.ts";
+
+/** How many requests may wait for their turn, in all queues together; more end `not-sent`. */
+export const waitingMaxOffline = 64;
+export const waitingMaxOnline = 1024;
+/** Room in a frame for what stands around the payload. */
+const headBytes = 1024;
+
+/** Length of `text` in UTF-8; exact only where it could be too much. */
+function byteLength(text: string): number {
+    return text.length * 3 < frameBytesMax ? text.length : new TextEncoder().encode(text).length;
+}
+
+export class Core implements Session, Line {
+    readonly #connection: Connection;
+    readonly #queues = new Map<string, Queue>();
+    #lastI = 0;
+    #mustRenew = false;
+
+    constructor(options: ConnectionOptions) {
+        this.#connection = new Connection(options, this);
+    }
+
+    /** When the next `tick` is due; Infinity = never. */
+    get deadline(): number {
+        let due = this.#connection.deadline;
+        for (const queue of this.closed ? [] : this.#queues.values()) {
+            due = Math.min(due, queue.operations.deadline);
+        }
+        return due;
+    }
+
+    get user(): string | undefined {
+        return this.#connection.user;
+    }
+
+    get session(): number | undefined {
+        return this.#connection.sessionNumber;
+    }
+
+    get closed(): boolean {
+        return this.#connection.closed;
+    }
+
+    step(event: Event, ctx: Context): void {
+        switch (event.type) {
+            case "frame":
+                if (this.#connection.owns(event.socket)) {
+                    this.#connection.step(event, ctx);
+                    this.#route(event.frame, ctx);
+                }
+                break;
+            case "opened":
+            case "gone":
+                if (this.#connection.owns(event.socket)) {
+                    this.#connection.step(event, ctx);
+                }
+                break;
+            case "tick":
+                this.#connection.step(event, ctx);
+                this.#each((queue) => queue.operations.tick(ctx));
+                break;
+            case "start":
+            case "wake":
+            case "token":
+            case "tokenFailed":
+            case "close":
+                this.#connection.step(event, ctx);
+                break;
+            case "ack":
+                if (this.up) {
+                    this.write(JSON.stringify({ op: "ack", n: event.n }), ctx);
+                }
+                break;
+            case "withdraw":
+                [...this.#queues.values()].some(({ operations }) =>
+                    operations.withdraw(event.id, ctx),
+                );
+                break;
+            default:
+                this.#request(event, ctx);
+        }
+        if (this.#mustRenew && this.up && this.openCount() === 0) {
+            this.#connection.step({ type: "renew" }, ctx);
+        }
+        this.#connection.finish(ctx);
+    }
+
+    #request(event: AppRequest, ctx: Context): void {
+        const failure = this.#reasonAgainst(event);
+        if (failure) {
+            ctx.out.push({ type: "fail", id: event.id, failure });
+            return;
+        }
+        const queue = this.#queue(event.q);
+        if ("fields" in event) {
+            const { type: kind, id, fields, d, volatile, waitMs } = event;
+            const expiresAt = ctx.now + waitMs;
+            queue.operate({ kind, ids: [id], fields, d, volatile, expiresAt }, ctx);
+        } else {
+            queue[event.type](event.id, ctx);
+        }
+    }
+
+    /** Why a request cannot be taken at all. */
+    #reasonAgainst(event: AppRequest): Failure | undefined {
+        const no = (code: string, message: string): Failure => ({
+            outcome: "not-sent",
+            code,
+            message: `${event.type} in ${event.q} was not sent: ${message}`,
+        });
+        if (!this.#connection.serving) {
+            return no(codes.clientClosed, "the client is closed");
+        }
+        if (!("fields" in event)) {
+            return undefined;
+        }
+        const size = byteLength(event.d ?? "");
+        if (size > frameBytesMax - headBytes) {
+            return no(codes.tooBig, `${size} bytes are more than a frame may hold`);
+        }
+        const queues = [...this.#queues.values()];
+        const limit = this.up ? waitingMaxOnline : waitingMaxOffline;
+        const isValue = event.type === "set" && event.fields.if === undefined;
+        const taken = queues.reduce(
+            (sum, { operations }) =>
+                sum + (isValue ? operations.waitingCount : operations.placesTaken),
+            0,
+        );
+        // Values replace each other; their own bound only stops a flood of different keys.
+        return taken >= (isValue ? waitingMaxOnline : limit)
+            ? no(codes.busy, `${taken} requests are waiting already`)
+            : undefined;
+    }
+
+    #route(frame: ServerFrame | undefined, ctx: Context): void {
+        if (!frame || !this.up) {
+            return;
+        }
+        switch (frame.op) {
+            case "ok":
+            case "err":
+            case "retry":
+            case "refused":
+            case "history":
+                this.#each((queue) => queue.answer(frame, ctx));
+                break;
+            case "msg":
+                if (frame.m === "mail" && frame.q === `/user/${this.user}`) {
+                    ctx.out.push({ type: "mail", frame });
+                    break;
+                }
+                this.#stream(frame, ctx);
+                break;
+            case "joined":
+            case "state":
+            case "members":
+            case "gap":
+            case "stalled":
+            case "left":
+            case "reset":
+            case "mount":
+                this.#stream(frame, ctx);
+        }
+    }
+
+    #stream(frame: Extract<ServerFrame, { q: string }>, ctx: Context): void {
+        const queue = frame.op === "joined" ? this.#queue(frame.q) : this.#queues.get(frame.q);
+        const message = queue?.receive(frame, ctx);
+        if (message !== undefined) {
+            this.#connection.step({ type: "broken", message }, ctx);
+        }
+    }
+
+    #queue(name: string): Queue {
+        let queue = this.#queues.get(name);
+        if (!queue) {
+            queue = new Queue(name, this);
+            this.#queues.set(name, queue);
+        }
+        return queue;
+    }
+
+    #each(act: (queue: Queue) => void): void {
+        this.#queues.forEach(act);
+    }
+
+    // Session: what the connection asks.
+
+    cursors(): Record<string, Cursor> {
+        const since: Record<string, Cursor> = {};
+        this.#each((queue) => {
+            if (queue.cursor) {
+                since[queue.name] = queue.cursor;
+            }
+        });
+        return since;
+    }
+
+    openCount(): number {
+        let count = 0;
+        this.#each((queue) => (count += queue.operations.pendingCount));
+        return count;
+    }
+
+    online(ctx: Context): void {
+        this.#each((queue) => queue.operations.online(ctx));
+    }
+
+    offline(ctx: Context): void {
+        this.#each((queue) => queue.offline(ctx));
+    }
+
+    identityLost(ctx: Context): void {
+        this.#mustRenew = false;
+        this.#each((queue) => queue.identityLost(ctx));
+    }
+
+    giveUp(ctx: Context, code: string, withdraw: boolean): void {
+        this.#each((queue) => queue.operations.giveUp(code, withdraw, ctx));
+    }
+
+    over(ctx: Context, code: string): void {
+        this.#each((queue) => queue.operations.over(code, ctx));
+    }
+
+    // Line: what a queue asks.
+
+    get up(): boolean {
+        return this.#connection.up;
+    }
+
+    get renewing(): boolean {
+        return this.#mustRenew;
+    }
+
+    nextI(): number {
+        return ++this.#lastI;
+    }
+
+    renew(): void {
+        this.#mustRenew = true;
+    }
+
+    write(text: string, ctx: Context): void {
+        this.#connection.write(text, ctx);
+    }
+}

@@ -1,0 +1,479 @@
+/**
+ * The open requests of this client to one queue: gives out numbers, sends, repeats, remembers until
+ * there is a verdict. Which verdict means what for the membership is decided in queue.ts.
+ *
+ * Owns:       what waits, what was sent, and the op numbers in the present life (`inc`) of the
+ *             queue.
+ * Invariants: numbers are given out without a hole, in the order of the first sending, at most
+ *             `windowCount` from the oldest open one on; a number once sent is only ever that
+ *             operation or its withdrawal. What leaves here has got its one verdict.
+ * Source:     GUARANTEES sections 2, 5.1 (what the queue answers), 5.2 (what a client does).
+ */
+import * as codes from "../codes.ts";
+import type { Outcome } from "../errors.ts";
+import { windowCount } from "../wire.ts";
+import type { Context, RequestId } from "./messages.ts";
+import { isReplacedBy, nextAttempt, type Operation, takesPlace } from "./operation.ts";
+
+/** First repetition of what got no answer; doubles up to the most. */
+export const repeatMs = 3_000;
+export const repeatMaxMs = 15_000;
+/** How long the answers to what followed a hole may still come in before all goes again. */
+const holeMs = 250;
+/** The oldest open operation follows what the queue has seen; more than a few holes are a fault. */
+const holesMax = 4;
+
+/** What a queue uses of the rest of the core. */
+export interface Line {
+    /** May requests be written? */
+    readonly up: boolean;
+    /** A new cid is under way: no new numbers under the old one. */
+    readonly renewing: boolean;
+    write(text: string, ctx: Context): void;
+    nextI(): number;
+    /** This client's cid has no record in a queue any more: take another one. */
+    renew(): void;
+}
+
+export type NewOperation = Pick<Operation, "kind"> & Partial<Operation>;
+
+/** `resuming`: it began, and goes on once the server has answered on the new connection. */
+export type Stream = "none" | "resuming" | "live";
+
+export class Operations {
+    readonly #queue: string;
+    readonly #line: Line;
+    /** How the stream of the queue stands; only a live one takes `send` and `set`. */
+    stream: Stream = "none";
+
+    /** The life that new operations name, 0 = not known; and the number of the next one. */
+    #inc = 0;
+    #next = 1;
+    /** Nobody said whether the number before `next` was taken note of in this life. */
+    #guessed = false;
+    /** The next numbers of earlier lives, should the queue return to one. */
+    readonly #counted = new Map<number, number>();
+    /** Not sent yet, in the app's order. */
+    #waiting: Operation[] = [];
+    /** Sent and numbered, in the order of their numbers. */
+    #pending: Operation[] = [];
+    /** Without numbers. */
+    #asks: Operation[] = [];
+
+    #repeatAt = Infinity;
+    #repeatWaitMs = repeatMs;
+    /** The queue asked to wait until `repeatAt`. */
+    #held = false;
+
+    constructor(queue: string, line: Line) {
+        this.#queue = queue;
+        this.#line = line;
+    }
+
+    /** How many were sent and have no verdict. */
+    get pendingCount(): number {
+        return this.#pending.length;
+    }
+
+    get waitingCount(): number {
+        return this.#waiting.length;
+    }
+
+    /** How many of the places for what waits are taken. */
+    get placesTaken(): number {
+        return this.#waiting.filter(takesPlace).length + this.#asks.length;
+    }
+
+    get deadline(): number {
+        const expires = Math.min(...this.#unsent.map((op) => op.expiresAt));
+        return this.#line.up ? Math.min(expires, this.#repeatAt) : expires;
+    }
+
+    get #unsent(): Operation[] {
+        return [...this.#waiting, ...this.#asks.filter(({ waits }) => waits || !this.#line.up)];
+    }
+
+    // What comes in.
+
+    add(op: NewOperation, ctx: Context): void {
+        this.#waiting.push(this.make(op));
+        this.flush(ctx);
+    }
+
+    /** The client's own wish, before all that waits. */
+    addFirst(op: NewOperation, ctx: Context): void {
+        this.#waiting.unshift(this.make(op));
+        this.flush(ctx);
+    }
+
+    /** A `send` or `set` of the app. */
+    addData(op: NewOperation, ctx: Context): void {
+        const added = this.make(op);
+        // Only the newest value of a key waits; whoever set the older one shares its verdict.
+        const older = this.#waiting.find((waiting) => isReplacedBy(waiting, added));
+        if (older) {
+            this.remove(older);
+            added.ids.unshift(...older.ids);
+        }
+        this.#waiting.push(added);
+        this.flush(ctx);
+        if (added.volatile && added.n === 0) {
+            this.remove(added);
+            this.#failUnsent(added, ctx);
+        }
+    }
+
+    /** A request without a number; it waits for no other. */
+    ask(op: NewOperation, ctx: Context): void {
+        const added = this.make(op);
+        added.waits = op.kind === "history" && this.stream !== "live";
+        this.#asks.push(added);
+        if (this.#line.up && !added.waits) {
+            this.transmit(added, ctx);
+        }
+    }
+
+    make(op: NewOperation): Operation {
+        const i = this.#line.nextI();
+        return {
+            fields: {},
+            volatile: false,
+            expiresAt: Infinity,
+            ids: [],
+            order: i,
+            ...op,
+            i,
+            n: 0,
+            inc: 0,
+            tries: 0,
+            holes: 0,
+            waits: false,
+            withdrawn: false,
+        };
+    }
+
+    /** Does it again as a new operation, in its old place; late answers to the old one are void. */
+    reissue(op: Operation): void {
+        const later = this.#waiting.findIndex((other) => other.order > op.order);
+        const place = later < 0 ? this.#waiting.length : later;
+        this.#waiting.splice(place, 0, this.make(op));
+    }
+
+    // Who is there.
+
+    /** The last request of these kinds that has no verdict. */
+    openOf(...kinds: Operation["kind"][]): Operation | undefined {
+        return [...this.#asks, ...this.#pending, ...this.#waiting]
+            .reverse()
+            .find((op) => kinds.includes(op.kind) && !op.withdrawn);
+    }
+
+    /** The first one that no server has heard of. */
+    unsentOf(...kinds: Operation["kind"][]): Operation | undefined {
+        return [...this.#waiting, ...this.#asks].find(
+            (op) => kinds.includes(op.kind) && op.tries === 0,
+        );
+    }
+
+    /** The one that an answer is for. */
+    find(i: number | undefined): Operation | undefined {
+        return [...this.#pending, ...this.#asks].find((op) => op.i === i);
+    }
+
+    remove(op: Operation): void {
+        const others = (ops: Operation[]) => ops.filter((other) => other !== op);
+        this.#waiting = others(this.#waiting);
+        this.#pending = others(this.#pending);
+        this.#asks = others(this.#asks);
+    }
+
+    /** The app gave up `id`; the verdict follows all the same. Returns whether `id` was here. */
+    withdraw(id: RequestId, ctx: Context): boolean {
+        const all = [...this.#waiting, ...this.#pending, ...this.#asks];
+        const op = all.find(({ ids }) => ids.includes(id));
+        if (!op) {
+            return false;
+        }
+        // The payload is that of the last one; the others' values were replaced by it.
+        const own = op.ids.at(-1) === id;
+        if (op.n === 0 && own) {
+            this.takeBack(op, ctx);
+        } else if (op.n === 0) {
+            op.ids = op.ids.filter((other) => other !== id);
+            this.takeBack({ ...op, ids: [id] }, ctx);
+        } else if (own && !op.withdrawn) {
+            op.withdrawn = true;
+            if (this.#line.up) {
+                this.transmit(op, ctx);
+            }
+        }
+        return true;
+    }
+
+    /** It was not sent, and will not be. */
+    takeBack(op: Operation, ctx: Context): void {
+        this.remove(op);
+        this.fail(op, "not-sent", codes.withdrawn, "withdrawn before it was sent", ctx);
+    }
+
+    // What the connection and the clock say.
+
+    online(ctx: Context): void {
+        this.#repeat(ctx);
+        this.flush(ctx);
+    }
+
+    offline(): void {
+        if (this.stream === "live") {
+            this.stream = "resuming";
+        }
+        this.#held = false;
+        this.#repeatWaitMs = repeatMs;
+        for (const op of this.#pending) {
+            // What was to be now or never is asked back instead of coming late.
+            op.withdrawn ||= op.volatile;
+        }
+        for (const op of this.#asks) {
+            op.waits = op.kind === "history";
+        }
+    }
+
+    /** Nothing under the old cid gets a verdict any more. */
+    identityLost(ctx: Context): void {
+        const lost = this.#pending;
+        this.#pending = [];
+        this.#next = 1;
+        this.#guessed = false;
+        this.#counted.clear();
+        for (const op of lost) {
+            if ((op.kind === "join" || op.kind === "leave") && !op.withdrawn) {
+                this.reissue(op);
+            } else {
+                this.fail(op, "unknown", codes.expired, "this client's identity has ended", ctx);
+            }
+        }
+    }
+
+    /** Ends what was not sent; with `withdraw`, what was sent is asked back. */
+    giveUp(code: string, withdraw: boolean, ctx: Context): void {
+        const unsent = [...this.#waiting, ...this.#asks];
+        this.#waiting = [];
+        this.#asks = [];
+        for (const op of unsent) {
+            this.fail(op, "not-sent", code, "the client was closed", ctx);
+        }
+        for (const op of withdraw ? this.#pending : []) {
+            op.withdrawn = true;
+        }
+    }
+
+    over(code: string, ctx: Context): void {
+        this.giveUp(code, false, ctx);
+        const lost = this.#pending;
+        this.#pending = [];
+        for (const op of lost) {
+            this.fail(op, "unknown", code, "the client was closed", ctx);
+        }
+    }
+
+    tick(ctx: Context): void {
+        for (const op of this.#unsent.filter(({ expiresAt }) => expiresAt <= ctx.now)) {
+            this.remove(op);
+            this.#failUnsent(op, ctx);
+        }
+        if (this.#line.up && ctx.now >= this.#repeatAt) {
+            if (!this.#held) {
+                this.#repeatWaitMs = Math.min(repeatMaxMs, 2 * this.#repeatWaitMs);
+            }
+            this.#held = false;
+            this.#repeat(ctx);
+            this.flush(ctx);
+        }
+    }
+
+    // The life of the queue.
+
+    /** The present life is `inc` (0 tells nothing); numbers count on, or begin. */
+    bindTo(inc: number): void {
+        if (inc === this.#inc || inc === 0) {
+            return;
+        }
+        if (this.#inc !== 0) {
+            this.#counted.set(this.#inc, this.#next);
+            this.#guessed = false;
+        }
+        this.#inc = inc;
+        this.#next = this.#counted.get(inc) ?? (this.#isBinding() || this.#guessed ? 2 : 1);
+    }
+
+    /** A final answer has come: what does it tell of the life that the operation named? */
+    learnFrom(op: Operation, code?: string): void {
+        if (op.n === 0) {
+            return;
+        }
+        if (op.inc > 0) {
+            this.#guessed = false;
+        } else if (code !== undefined && this.#inc === 0) {
+            // Where there is no queue, nobody took note; elsewhere the queue did.
+            this.#guessed = code !== "M2001" && code !== "M2002";
+            this.#next = 1;
+        }
+        if (code === codes.gone) {
+            this.#counted.delete(op.inc);
+            if (op.inc === this.#inc) {
+                this.#inc = 0; // The next one is told by `joined` or `reset`.
+                this.#next = 1;
+            }
+        }
+    }
+
+    /** A number that was only guessed was wrong: it is 1. Returns false if there was no guess. */
+    unguess(op: Operation): boolean {
+        const wrong = this.#guessed && op.inc === this.#inc && op.n > 1;
+        if (wrong) {
+            this.#guessed = false;
+            this.#next = 1;
+            this.remove(op);
+            this.reissue(op);
+        }
+        return wrong;
+    }
+
+    /** Does the queue miss numbers before this one that are long decided here? */
+    isStuck(op: Operation, code: string): boolean {
+        const oldest = this.#pending.find(({ inc }) => inc === op.inc);
+        return code === codes.hole && op === oldest && ++op.holes > holesMax;
+    }
+
+    // Sending.
+
+    /** Gives out numbers, in order, as far as the window and the state of the stream allow. */
+    flush(ctx: Context): void {
+        for (const op of this.stream === "live" && this.#line.up ? this.#asks : []) {
+            if (op.waits) {
+                op.waits = false;
+                this.transmit(op, ctx);
+            }
+        }
+        while (this.#line.up && !this.#line.renewing && !this.#held) {
+            // Without a stream nothing goes before the join that begins it.
+            const op =
+                this.stream === "none"
+                    ? this.#waiting.find(({ kind }) => kind === "join" || kind === "leave")
+                    : this.#waiting[0];
+            if (op?.kind === "leave" && this.#inc === 0 && !this.#isBinding()) {
+                this.remove(op);
+                this.settle(op, undefined, ctx); // There is no life of the queue to leave.
+                continue;
+            }
+            if (!op || !this.#mayNumber(op)) {
+                return;
+            }
+            this.remove(op);
+            // A join names the present life (0) unless numbers were given out in the known one.
+            op.inc = op.kind === "join" && this.#next === 1 ? 0 : this.#inc;
+            op.n = this.#next++;
+            this.#pending.push(op);
+            this.transmit(op, ctx);
+        }
+    }
+
+    /** A join to the present life is under way; its answer tells which one that is. */
+    #isBinding(): boolean {
+        return this.#pending.some(({ inc }) => inc === 0);
+    }
+
+    #mayNumber(op: Operation): boolean {
+        if (this.#isBinding()) {
+            return false;
+        }
+        if (op.kind === "join" && this.#next === 1) {
+            return true;
+        }
+        const oldest = this.#pending.find((open) => open.inc === this.#inc);
+        const window = this.#guessed ? 1 : windowCount;
+        const inWindow = this.#next - (oldest?.n ?? this.#next) < window;
+        const ready = this.stream === "live" || op.kind === "join" || op.kind === "leave";
+        return this.#inc !== 0 && inWindow && ready;
+    }
+
+    transmit(op: Operation, ctx: Context): void {
+        this.#line.write(nextAttempt(this.#queue, op), ctx);
+        if (this.#repeatAt === Infinity) {
+            this.#repeatAt = ctx.now + this.#repeatWaitMs;
+        }
+    }
+
+    /** Sends everything open again, in order. */
+    #repeat(ctx: Context): void {
+        this.#repeatAt = Infinity;
+        for (const op of [...this.#asks, ...this.#pending].filter(({ waits }) => !waits)) {
+            this.transmit(op, ctx);
+        }
+    }
+
+    /** Nothing new goes to this queue, and everything open goes again, after a wait. */
+    hold(code: string, afterMs: number | undefined, ctx: Context): void {
+        const at = ctx.now + (afterMs ?? (code === codes.hole ? holeMs : this.#repeatWaitMs));
+        this.#repeatAt = this.#held ? Math.max(this.#repeatAt, at) : at;
+        this.#held = true;
+    }
+
+    /** A request got its answer: the others have time again, and the window may have opened. */
+    progress(ctx: Context): void {
+        if (!this.#held) {
+            this.#repeatWaitMs = repeatMs;
+            const open = this.#pending.length > 0 || this.#asks.some(({ waits }) => !waits);
+            this.#repeatAt = open ? ctx.now + repeatMs : Infinity;
+        }
+        this.flush(ctx);
+    }
+
+    // Verdicts.
+
+    settle(op: Operation, value: unknown, ctx: Context): void {
+        for (const id of op.ids) {
+            ctx.out.push({ type: "settle", id, value });
+        }
+    }
+
+    fail(
+        op: Operation,
+        outcome: Outcome,
+        code: string,
+        message: string,
+        ctx: Context,
+        current?: number,
+    ): void {
+        for (const id of op.ids) {
+            ctx.out.push({ type: "fail", id, failure: { outcome, code, message, current } });
+        }
+    }
+
+    /** The queue is neither joined nor listened to. */
+    refuse(op: Operation, ctx: Context): void {
+        const message = `${op.kind} in ${this.#queue}: join() or listen() first`;
+        this.fail(op, "not-sent", codes.notMember, message, ctx);
+    }
+
+    /** The stream has ended before they were sent. */
+    refuseWaiting(ctx: Context): void {
+        const ended = [...this.#waiting, ...this.#asks.filter(({ kind }) => kind === "history")];
+        this.#waiting = [];
+        this.#asks = this.#asks.filter(({ kind }) => kind !== "history");
+        for (const op of ended) {
+            if (op.kind === "leave") {
+                this.settle(op, undefined, ctx);
+            } else {
+                this.refuse(op, ctx);
+            }
+        }
+    }
+
+    #failUnsent(op: Operation, ctx: Context): void {
+        const [code, why] = this.#line.up
+            ? [codes.busy, "too much is under way"]
+            : [codes.notConnected, "there was no connection"];
+        this.fail(op, "not-sent", code, `${op.kind} in ${this.#queue} was not sent: ${why}`, ctx);
+    }
+}

@@ -1,0 +1,477 @@
+/**
+ * What the client knows of one queue: does the app want it, is the user a member, where does its
+ * stream stand; and what each answer of the server means for that.
+ *
+ * Owns:       the app's wish, the membership, the cursor; the open requests (operations.ts).
+ * Invariants: the cursor only grows, one event after the other, but for what `joined` and `reset`
+ *             say. The app is told `left` once for each stream that began. As long as the app
+ *             wants to be a member, a membership that is lost is asked for again.
+ * Source:     GUARANTEES sections 5.1, 5.2.
+ */
+import * as codes from "../codes.ts";
+import type {
+    Cursor,
+    ErrFrame,
+    HistoryFrame,
+    JoinedFrame,
+    MembersFrame,
+    MountFrame,
+    MsgFrame,
+    OkFrame,
+    RefusedFrame,
+    ResetFrame,
+    RetryFrame,
+    ServerFrame,
+    StateFrame,
+} from "../wire.ts";
+import type { Context, RequestId } from "./messages.ts";
+import type { Operation } from "./operation.ts";
+import { type Line, type NewOperation, Operations } from "./operations.ts";
+
+type Want = "nothing" | "listen" | "join";
+type AnswerFrame = OkFrame | ErrFrame | RetryFrame | RefusedFrame | HistoryFrame;
+type EventFrame = MsgFrame | StateFrame | MembersFrame | MountFrame;
+
+export class Queue {
+    readonly name: string;
+    readonly #operations: Operations;
+    readonly #line: Line;
+    #want: Want = "nothing";
+    /** It watched before it wanted to join: a watcher who is not let in stays a watcher. */
+    #watched = false;
+    #member = false;
+    /** The app was told `joined`, and not yet `left`. */
+    #inside = false;
+    #cursor: [inc: number, seq: number] | undefined;
+    #lastJoined: JoinedFrame | undefined;
+    /** Life and number of the last join that was answered. */
+    #entered: Cursor = [0, 0];
+
+    constructor(name: string, line: Line) {
+        this.name = name;
+        this.#line = line;
+        this.#operations = new Operations(name, line);
+    }
+
+    /** Its open requests; connection and clock speak to them directly. */
+    get operations(): Operations {
+        return this.#operations;
+    }
+
+    /** Where to resume, if the app wants the stream, or has not left it yet. */
+    get cursor(): Cursor | undefined {
+        const wanted = this.#want !== "nothing" || this.#operations.openOf("leave");
+        return wanted ? this.#cursor : undefined;
+    }
+
+    // What the app asks.
+
+    join(id: RequestId, ctx: Context): void {
+        this.#watched ||= this.#want === "listen";
+        this.#want = "join";
+        const last = this.#operations.openOf("join", "leave");
+        if (last?.kind === "join") {
+            last.ids.push(id);
+        } else if (!last && this.#member && this.#lastJoined) {
+            ctx.out.push({ type: "settle", id, value: this.#lastJoined });
+        } else {
+            this.#operations.add({ kind: "join", ids: [id] }, ctx);
+        }
+    }
+
+    listen(id: RequestId, ctx: Context): void {
+        const open = this.#operations.openOf("listen", "unlisten", "join", "leave");
+        if (open?.kind === "listen" || open?.kind === "join") {
+            open.ids.push(id);
+        } else if (this.#want !== "nothing" && this.#lastJoined) {
+            ctx.out.push({ type: "settle", id, value: this.#lastJoined });
+        } else {
+            this.#want = "listen";
+            this.#operations.ask({ kind: "listen", ids: [id] }, ctx);
+        }
+    }
+
+    /** Ends a membership or a watch. */
+    leave(id: RequestId, ctx: Context): void {
+        const was = this.#want;
+        this.#want = "nothing";
+        this.#watched = false;
+        if (was === "nothing") {
+            const open = this.#operations.openOf("leave", "unlisten");
+            if (open) {
+                open.ids.push(id);
+            } else {
+                ctx.out.push({ type: "settle", id, value: undefined });
+            }
+            return;
+        }
+        const unsent = this.#operations.unsentOf("join", "listen");
+        if (unsent) {
+            this.#operations.takeBack(unsent, ctx);
+        }
+        if (was === "join" && (this.#member || !unsent)) {
+            this.#operations.add({ kind: "leave", ids: [id] }, ctx);
+        } else if (this.#line.up && (this.#cursor || !unsent)) {
+            this.#operations.ask({ kind: "unlisten", ids: [id] }, ctx);
+        } else {
+            this.#end("left", ctx); // The next hello does not name this queue.
+            ctx.out.push({ type: "settle", id, value: undefined });
+        }
+    }
+
+    /** Ends a watch; a member keeps its stream. */
+    unlisten(id: RequestId, ctx: Context): void {
+        if (this.#want === "join") {
+            ctx.out.push({ type: "settle", id, value: undefined });
+        } else {
+            this.leave(id, ctx);
+        }
+    }
+
+    /** `send`, `set` and `history`. */
+    operate(op: NewOperation, ctx: Context): void {
+        if (this.#want === "nothing") {
+            this.#operations.refuse(this.#operations.make(op), ctx);
+        } else if (op.kind === "history") {
+            this.#operations.ask(op, ctx);
+        } else {
+            this.#operations.addData(op, ctx);
+        }
+    }
+
+    // What the connection tells.
+
+    offline(ctx: Context): void {
+        this.#operations.offline();
+        const last = this.#operations.openOf("listen", "unlisten");
+        if (last?.kind === "unlisten") {
+            // The next hello does not name this queue.
+            for (let op: typeof last | undefined = last; op;) {
+                this.#operations.remove(op);
+                this.#operations.settle(op, undefined, ctx);
+                op = this.#operations.openOf("listen", "unlisten");
+            }
+            this.#end("left", ctx);
+        }
+    }
+
+    identityLost(ctx: Context): void {
+        this.#entered = [0, 0];
+        this.#operations.identityLost(ctx);
+    }
+
+    // What the server says of the stream.
+
+    /** Returns what is wrong with the stream, or undefined. */
+    receive(frame: Extract<ServerFrame, { q: string }>, ctx: Context): string | undefined {
+        switch (frame.op) {
+            case "joined":
+                return this.#onJoined(frame, ctx);
+            case "reset":
+                return this.#onReset(frame, ctx);
+            case "msg":
+            case "state":
+            case "members":
+            case "mount":
+                return this.#onEvent(frame, ctx);
+            case "left":
+                this.#end(frame.why, ctx);
+                return undefined;
+            default:
+                if (this.cursor) {
+                    ctx.out.push({ type: "stream", frame });
+                }
+                return undefined;
+        }
+    }
+
+    #onEvent(frame: EventFrame, ctx: Context): string | undefined {
+        const cursor = this.#cursor;
+        if (!cursor) {
+            return undefined; // The last of a stream that was left.
+        }
+        if (frame.seq !== undefined) {
+            const prev = frame.prev ?? frame.seq - 1;
+            if (prev !== cursor[1] || frame.seq <= prev) {
+                return `gap in ${this.name}: ${frame.seq} follows ${prev}, not ${cursor[1]}`;
+            }
+            cursor[1] = frame.seq;
+        }
+        ctx.out.push({ type: "stream", frame });
+        return undefined;
+    }
+
+    #onJoined(frame: JoinedFrame, ctx: Context): string | undefined {
+        const answered = this.#operations.find(frame.i);
+        if (this.#isOlder(frame.at)) {
+            return `${this.name}: joined at ${frame.at} is older than ${this.#cursor}`;
+        }
+        if (this.#want === "nothing" && !this.#operations.openOf("leave", "unlisten")) {
+            if (!answered && (frame.i !== undefined || !frame.member)) {
+                return undefined; // A late answer.
+            }
+            // The backend's doing, or the app is let in after all.
+            this.#want = answered?.kind === "listen" ? "listen" : "join";
+        }
+        const again = this.#cursor !== undefined && !answered;
+        this.#lastJoined = frame;
+        this.#member = frame.member;
+        this.#standAt(frame.at);
+        this.#inside = true;
+        ctx.out.push({ type: "joined", q: this.name, frame, again });
+        if (answered) {
+            this.#onEntryAnswered(answered, frame, ctx);
+        }
+        this.#keepMembership(ctx);
+        this.#operations.flush(ctx);
+        return undefined;
+    }
+
+    #onEntryAnswered(op: Operation, frame: JoinedFrame, ctx: Context): void {
+        this.#operations.remove(op);
+        this.#operations.learnFrom(op);
+        if (op.kind === "join") {
+            this.#entered = [frame.at[0], op.n];
+        }
+        if (op.kind === "join" && !frame.member && this.#want === "join") {
+            // It was carried out, but the membership was lost again before the answer came.
+            this.#operations.hold("", undefined, ctx);
+            this.#operations.reissue(op);
+        } else {
+            this.#operations.settle(op, frame, ctx);
+        }
+        this.#operations.progress(ctx);
+    }
+
+    #onReset(frame: ResetFrame, ctx: Context): string | undefined {
+        if (!this.#cursor) {
+            return undefined;
+        }
+        const ends = frame.why === "gone" || frame.why === "deleted";
+        if (!ends && frame.why !== "unknown" && this.#isOlder(frame.at)) {
+            return `${this.name}: reset to ${frame.at} is older than ${this.#cursor}`;
+        }
+        ctx.out.push({ type: "stream", frame });
+        if (!ends) {
+            this.#standAt(frame.at);
+            this.#operations.flush(ctx);
+            return undefined;
+        }
+        // Membership and stream have ended; where the queue lives on, `joined` follows.
+        this.#operations.bindTo(frame.at[0]);
+        this.#stopStream();
+        const leave = this.#operations.unsentOf("leave");
+        if (leave) {
+            this.#operations.remove(leave);
+            this.#operations.settle(leave, undefined, ctx);
+        }
+        if (frame.why === "deleted" || this.#want === "nothing") {
+            this.#end(frame.why, ctx);
+        } else if (this.#want === "listen") {
+            this.#listenOn(ctx);
+        }
+        this.#keepMembership(ctx);
+        return undefined;
+    }
+
+    #standAt(at: Cursor): void {
+        this.#operations.bindTo(at[0]);
+        this.#operations.stream = "live";
+        this.#cursor = [at[0], at[1]];
+    }
+
+    #isOlder(at: Cursor): boolean {
+        const cursor = this.#cursor;
+        return (
+            cursor !== undefined &&
+            (at[0] < cursor[0] || (at[0] === cursor[0] && at[1] < cursor[1]))
+        );
+    }
+
+    /** The app joined and did not leave: where the session or the queue was lost, join again. */
+    #keepMembership(ctx: Context): void {
+        if (this.#want === "join" && !this.#member && !this.#operations.openOf("join")) {
+            this.#operations.addFirst({ kind: "join" }, ctx);
+        }
+    }
+
+    #listenOn(ctx: Context): void {
+        if (!this.#operations.openOf("listen")) {
+            this.#operations.ask({ kind: "listen" }, ctx);
+        }
+    }
+
+    #stopStream(): void {
+        this.#cursor = undefined;
+        this.#lastJoined = undefined;
+        this.#member = false;
+        this.#operations.stream = "none";
+    }
+
+    /** Tells the app that it is out; once. */
+    #tellLeft(why: string, ctx: Context): void {
+        if (this.#inside) {
+            this.#inside = false;
+            ctx.out.push({ type: "left", q: this.name, why });
+        }
+    }
+
+    /** There is no stream any more, and none is wanted. */
+    #end(why: string, ctx: Context): void {
+        this.#want = "nothing";
+        this.#watched = false;
+        this.#stopStream();
+        this.#tellLeft(why, ctx);
+        this.#operations.refuseWaiting(ctx);
+    }
+
+    // Verdicts, and what is none.
+
+    /** An answer to a request of some queue; of this one, if it knows it. */
+    answer(frame: AnswerFrame, ctx: Context): void {
+        const op = this.#operations.find(frame.i);
+        if (!op) {
+            return;
+        }
+        switch (frame.op) {
+            case "ok":
+                this.#onOk(op, frame, ctx);
+                break;
+            case "err":
+                this.#onErr(op, frame, ctx);
+                break;
+            case "retry":
+                this.#onRetry(op, frame, ctx);
+                break;
+            case "refused":
+                this.#onRefused(op, frame, ctx);
+                break;
+            case "history":
+                this.#operations.remove(op);
+                this.#operations.settle(op, frame.items, ctx);
+                this.#operations.progress(ctx);
+        }
+    }
+
+    #onOk(op: Operation, frame: OkFrame, ctx: Context): void {
+        this.#operations.learnFrom(op);
+        this.#operations.remove(op);
+        if (op.kind === "leave" || op.kind === "unlisten") {
+            this.#exited(op, ctx);
+        } else if (op.kind === "send" || op.kind === "set") {
+            this.#operations.settle(op, { seq: frame.seq }, ctx);
+        } else if (this.#lastJoined) {
+            this.#operations.settle(op, this.#lastJoined, ctx); // A copy of a join's answer.
+        } else {
+            this.#operations.ask({ kind: "listen", ids: op.ids }, ctx);
+        }
+        this.#operations.progress(ctx);
+    }
+
+    #onErr(op: Operation, frame: ErrFrame, ctx: Context): void {
+        const { code } = frame;
+        if (code === codes.expired) {
+            if (!this.#operations.unguess(op)) {
+                this.#expire(ctx);
+            }
+            this.#operations.flush(ctx);
+            return;
+        }
+        this.#operations.learnFrom(op, code);
+        this.#operations.remove(op);
+        if (op.kind === "leave" && !op.withdrawn) {
+            this.#exited(op, ctx); // No member, no queue: what was to be is so.
+        } else if (op.kind === "join" && !op.withdrawn && code === codes.gone && op.inc > 0) {
+            this.#operations.reissue(op);
+        } else {
+            const outcome = frame.outcome ?? (code === codes.gone ? "unknown" : "rejected");
+            const message = frame.message ?? `${op.kind} in ${this.name} failed (${code})`;
+            this.#operations.fail(op, outcome, code, message, ctx, frame.current);
+            if (!op.withdrawn) {
+                this.#onEntryFailed(op, code, ctx);
+            }
+            if (code === codes.notMember && this.#member && op.inc === this.#cursor?.[0]) {
+                this.#member = false; // It was lost unseen.
+                this.#keepMembership(ctx);
+            }
+        }
+        this.#operations.progress(ctx);
+    }
+
+    #onRetry(op: Operation, frame: RetryFrame, ctx: Context): void {
+        if (this.#operations.isStuck(op, frame.code)) {
+            this.#expire(ctx);
+        } else {
+            this.#operations.hold(frame.code, frame.after_ms, ctx);
+        }
+    }
+
+    /** The queue has no record of this cid: no open number can be resolved any more. */
+    #expire(ctx: Context): void {
+        this.identityLost(ctx);
+        this.#line.renew();
+    }
+
+    #onRefused(op: Operation, frame: RefusedFrame, ctx: Context): void {
+        // Another copy may be on its way: only the refusal of the only attempt is final.
+        if (op.tries !== 1 || frame.try !== 1) {
+            return;
+        }
+        if (op.n === 0) {
+            this.#operations.hold(frame.code, undefined, ctx); // There is no number to fill.
+            return;
+        }
+        const { kind, ids } = op;
+        // Its number must not stay a hole: it becomes a no-op, whose result nobody waits for.
+        op.ids = [];
+        op.withdrawn = true;
+        this.#operations.transmit(op, ctx);
+        if (kind === "leave" && this.#want !== "nothing") {
+            // A later join has the last word.
+            this.#operations.settle({ ...op, ids }, undefined, ctx);
+        } else if (kind === "leave" || (kind === "join" && this.#want === "join")) {
+            // What the app wants is a state, not an event: the client tries again.
+            this.#operations.hold(frame.code, undefined, ctx);
+            this.#operations.addFirst({ kind, ids }, ctx);
+        } else {
+            const message = `the gateway refused the ${kind} in ${this.name}`;
+            this.#operations.fail({ ...op, ids }, "rejected", frame.code, message, ctx);
+        }
+    }
+
+    /** A join or listen was rejected, which ends the app's wish. */
+    #onEntryFailed(op: Operation, code: string, ctx: Context): void {
+        const entry = op.kind === "join" || op.kind === "listen";
+        if (!entry || this.#want !== op.kind || this.#operations.openOf(op.kind)) {
+            return; // Not wanted any more, or a later one will tell.
+        }
+        if (op.kind === "join" && this.#watched) {
+            this.#want = "listen";
+            if (!this.#cursor) {
+                this.#listenOn(ctx);
+            }
+            return;
+        }
+        const streamed = this.#cursor !== undefined;
+        this.#end(code, ctx);
+        if (streamed) {
+            this.#operations.ask({ kind: "unlisten" }, ctx);
+        }
+    }
+
+    #exited(op: Operation, ctx: Context): void {
+        this.#operations.settle(op, undefined, ctx);
+        const [inc, n] = this.#entered;
+        if (op.n > 0 && (op.inc < inc || (op.inc === inc && op.n < n))) {
+            return; // A late answer: a later join has been answered already.
+        }
+        this.#stopStream();
+        this.#tellLeft("left", ctx);
+        if (this.#want === "nothing") {
+            this.#operations.refuseWaiting(ctx);
+        } else if (this.#want === "listen") {
+            this.#listenOn(ctx); // Asked for meanwhile, ended by this.
+        }
+        this.#keepMembership(ctx);
+    }
+}

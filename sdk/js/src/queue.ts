@@ -1,0 +1,382 @@
+/** A queue as the app holds it: its mounts, its members, and what happens to its stream. */
+import type { Action, AppRequest } from "./core/messages.ts";
+import * as codes from "./codes.ts";
+import { MusterError } from "./errors.ts";
+import { Listeners } from "./listeners.ts";
+import { Members, type SetOptions, StateMount } from "./mirror.ts";
+import type {
+    Cursor,
+    GapFrame,
+    HistoryFrame,
+    JoinedFrame,
+    MountSnapshot,
+    ResetFrame,
+    Resume,
+} from "./wire.ts";
+
+/** How a single send or set is to be handled. */
+export interface RequestOptions {
+    /**
+     * Now or never: dropped (`not-sent`) instead of waiting for a connection, and asked back
+     * instead of repeated where the connection was lost before the answer. Its failure needs no
+     * `catch`. For positions and other things that are soon out of date.
+     */
+    volatile?: boolean;
+    /**
+     * How long it may wait for a connection, in ms, before it ends `not-sent`. Default: 30,000;
+     * for a `set` without `ifSeq` as long as it takes. Once sent, its verdict is waited for.
+     */
+    waitMs?: number;
+    /** Aborting withdraws it. It still ends with a verdict: accepted if the server was faster. */
+    signal?: AbortSignal;
+}
+
+/** An accepted request: `seq` is its place in the queue. */
+export interface SendResult {
+    seq: number;
+}
+
+export interface MessageEvent<Data> {
+    queue: string;
+    mount: string;
+    /** Its place in the queue; places of all mounts together grow without a hole. */
+    seq: number;
+    /** The user who sent it; the server vouches for it. Undefined if the backend did. */
+    from: string | undefined;
+    /** When the queue took it, in ms since 1970 by the server's clock. */
+    time: number;
+    data: Data;
+    /** A payload that is not JSON, as base64; then `data` is undefined. */
+    base64?: string;
+}
+
+/** The stream of a queue begins, or goes on after an interruption. */
+export interface Joined {
+    queue: string;
+    /** Is this user a member, or only watching? */
+    member: boolean;
+    at: Cursor;
+    /** What happened to each mount meanwhile; `gap a..b`: these places cannot be had any more. */
+    resume: Record<string, Resume>;
+    /** It goes on after an interruption; false where it begins. */
+    again: boolean;
+}
+
+export interface Gap {
+    mount: string;
+    /** Places `from` to `to`, both included, hold messages that this client will not see. */
+    from: number;
+    to: number;
+}
+
+export interface QueueEvents {
+    joined: [Joined];
+    /** The stream has ended: `left` (your own), `kicked`, `deleted`, or the code of a refusal. */
+    left: [{ why: string }];
+    /** The state was replaced by another one, as after the loss of a node. */
+    reset: [{ why: ResetFrame["why"]; at: Cursor }];
+    /** Messages were dropped because this client was too slow. */
+    gap: [Gap];
+    /** The queue does not answer for the moment (true), or does again (false). */
+    stalled: [boolean];
+}
+
+type WithoutId<Request> = Request extends unknown ? Omit<Request, "id"> : never;
+type Request = WithoutId<AppRequest>;
+
+/** @internal What the handles use of the client. */
+export interface Requests {
+    request(request: Request, signal?: AbortSignal): Promise<unknown>;
+}
+
+const defaultWaitMs = 30_000;
+
+type Item = HistoryFrame["items"][number];
+
+function messageOf<Data>(queue: string, mount: string, item: Item): MessageEvent<Data> {
+    return {
+        queue,
+        mount,
+        seq: item.seq ?? 0,
+        from: item.from,
+        time: item.t ?? 0,
+        data: item.d as Data,
+        ...(item.b !== undefined && { base64: item.b }),
+    };
+}
+
+/** Nobody has to catch the failure of what was now or never. */
+function quiet<T>(promise: Promise<T>, options: RequestOptions): Promise<T> {
+    if (options.volatile) {
+        promise.catch(() => {});
+    }
+    return promise;
+}
+
+/** A message mount: events in order, kept as a short history only. */
+export class MessageMount<Data> {
+    readonly #queue: string;
+    readonly #mount: string;
+    readonly #requests: Requests;
+    readonly #listeners = new Listeners<{ message: [MessageEvent<Data>] }>();
+
+    /** @internal */
+    constructor(queue: string, mount: string, requests: Requests) {
+        this.#queue = queue;
+        this.#mount = mount;
+        this.#requests = requests;
+    }
+
+    /** Tells each message, in order, each once, your own too. Returns the off switch. */
+    on(listener: (event: MessageEvent<Data>) => unknown): () => void {
+        return this.#listeners.on("message", listener);
+    }
+
+    /**
+     * Sends a message: any JSON value, up to 16 KiB unless the server was told otherwise.
+     * While there is no connection it waits, up to 30 s, with at most 64 others.
+     *
+     * Errors: MusterError; `rejected` M2003 not_member, M2004 forbidden, M3001 no_mount, M3003
+     * too_big and others; `not-sent` M1040 no connection, M2022 too many are waiting; `unknown`
+     * M2010 gone, M2011 expired.
+     */
+    send(data: Data, options: RequestOptions = {}): Promise<SendResult> {
+        return quiet(this.#send(data, options), options);
+    }
+
+    async #send(data: Data, options: RequestOptions): Promise<SendResult> {
+        const d = JSON.stringify(data) as string | undefined;
+        if (d === undefined) {
+            throw new TypeError("send() takes a JSON value");
+        }
+        const { volatile = false, waitMs = defaultWaitMs, signal } = options;
+        const fields = { m: this.#mount };
+        const send = { type: "send", q: this.#queue, fields, d, volatile, waitMs } as const;
+        return (await this.#requests.request(send, signal)) as SendResult;
+    }
+
+    /**
+     * Returns what the queue still has of this mount, oldest first; with `before` (a `seq`), what
+     * came before that place.
+     */
+    async history(before?: number): Promise<MessageEvent<Data>[]> {
+        const q = this.#queue;
+        const m = this.#mount;
+        const fields = { m, before };
+        const items = await this.#requests.request({
+            type: "history",
+            q,
+            fields,
+            volatile: false,
+            waitMs: defaultWaitMs,
+        });
+        return (items as Item[])
+            .map((item) => messageOf<Data>(q, m, item))
+            .sort((a, b) => a.seq - b.seq);
+    }
+
+    /** @internal */
+    tell(item: Item): void {
+        this.#listeners.tell("message", messageOf(this.#queue, this.#mount, item));
+    }
+}
+
+/**
+ * One queue. Having it costs nothing and asks nothing of the server; `join()` or `listen()` starts
+ * its stream, which then survives lost connections and gateways until `leave()`.
+ *
+ * `Mounts` names the payload of each message mount, `States` the value of each state mount.
+ */
+export class Queue<
+    Mounts extends object = Record<string, any>,
+    States extends object = Record<string, any>,
+> {
+    readonly name: string;
+    /** Who is in; live while joined or listened to. */
+    readonly members = new Members();
+    readonly #requests: Requests;
+    readonly #messages = new Map<string, MessageMount<any>>();
+    readonly #states = new Map<string, StateMount<any>>();
+    readonly #listeners = new Listeners<QueueEvents>();
+    #joined_: Joined | undefined;
+
+    /** @internal */
+    constructor(name: string, requests: Requests) {
+        this.name = name;
+        this.#requests = requests;
+    }
+
+    /** How the stream last began or went on; undefined while there is none. */
+    get joined(): Joined | undefined {
+        return this.#joined_;
+    }
+
+    /**
+     * Becomes a member and starts the stream. Waits for a connection as long as it takes. Joining
+     * what is joined changes nothing. The membership is kept up: after the loss of the session or
+     * of the queue's node the client joins again by itself.
+     *
+     * Errors: MusterError, as M2002 no_queue, M2004 forbidden, M2005 limit, M5001 callout_denied.
+     */
+    async join(): Promise<Joined> {
+        await this.#requests.request({ type: "join", q: this.name });
+        return this.#present();
+    }
+
+    /** Starts the stream without becoming a member. Otherwise as {@link join}. */
+    async listen(): Promise<Joined> {
+        await this.#requests.request({ type: "listen", q: this.name });
+        return this.#present();
+    }
+
+    /** Ends the membership (or the watch) and the stream. What was sent before is sent before. */
+    async leave(): Promise<void> {
+        await this.#requests.request({ type: "leave", q: this.name });
+    }
+
+    /** Ends a watch. A member keeps its stream. */
+    async unlisten(): Promise<void> {
+        await this.#requests.request({ type: "unlisten", q: this.name });
+    }
+
+    /** Returns the message mount of that name; always the same object. */
+    message<Mount extends keyof Mounts & string>(mount: Mount): MessageMount<Mounts[Mount]> {
+        let found = this.#messages.get(mount);
+        if (!found) {
+            found = new MessageMount(this.name, mount, this.#requests);
+            this.#messages.set(mount, found);
+        }
+        return found;
+    }
+
+    /** Returns the live copy of the state mount of that name; always the same object. */
+    state<Mount extends keyof States & string>(mount: Mount): StateMount<States[Mount]> {
+        let found = this.#states.get(mount);
+        if (!found) {
+            found = new StateMount((key, value, options) =>
+                quiet(this.#set(mount, key, value, options), options),
+            );
+            this.#states.set(mount, found);
+        }
+        return found;
+    }
+
+    /** Tells what happens to the stream. Returns the off switch. */
+    on<Name extends keyof QueueEvents>(
+        event: Name,
+        listener: (...args: QueueEvents[Name]) => unknown,
+    ): () => void {
+        return this.#listeners.on(event, listener);
+    }
+
+    /** @internal */
+    onJoined(frame: JoinedFrame, again: boolean): Joined {
+        this.#joined_ = {
+            queue: this.name,
+            member: frame.member,
+            at: frame.at,
+            resume: frame.resume ?? {},
+            again,
+        };
+        this.#replaceAll(frame.mounts ?? {}, frame.at[1]);
+        this.members.replace(frame.who ?? {}, frame.members, "unknown");
+        this.#listeners.tell("joined", this.#joined_);
+        return this.#joined_;
+    }
+
+    /** @internal */
+    onLeft(why: string): void {
+        this.#joined_ = undefined;
+        this.#replaceAll({}, 0);
+        this.members.replace({}, 0, why);
+        this.#listeners.tell("left", { why });
+    }
+
+    /** @internal */
+    onStream(frame: Extract<Action, { type: "stream" }>["frame"]): void {
+        switch (frame.op) {
+            case "msg":
+                this.#messages.get(frame.m)?.tell(frame);
+                break;
+            case "state":
+                this.state(frame.m as never).apply(frame);
+                break;
+            case "members":
+                this.members.apply(frame);
+                break;
+            case "mount":
+                if (frame.type === null) {
+                    this.#states.get(frame.m)?.replace(undefined);
+                }
+                break;
+            case "reset":
+                this.#onReset(frame);
+                return;
+            case "gap":
+                this.#listeners.tell("gap", gapOf(frame));
+                return;
+            case "stalled":
+                this.#listeners.tell("stalled", frame.on);
+                return;
+            default:
+                return;
+        }
+        const { seq } = frame;
+        if (seq !== undefined) {
+            this.#states.forEach((state) => state.advance(seq));
+        }
+    }
+
+    #onReset(frame: ResetFrame): void {
+        const ends = frame.why === "gone" || frame.why === "deleted";
+        if (frame.mounts || ends) {
+            this.#replaceAll(frame.mounts ?? {}, frame.at[1]);
+        }
+        if (frame.who || ends) {
+            this.members.replace(frame.who ?? {}, frame.members, frame.why);
+        }
+        this.#listeners.tell("reset", { why: frame.why, at: frame.at });
+    }
+
+    #replaceAll(mounts: Record<string, MountSnapshot>, at: number): void {
+        for (const [mount, snapshot] of Object.entries(mounts)) {
+            if (snapshot.type === "state") {
+                this.state(mount as never);
+            }
+        }
+        for (const [mount, state] of this.#states) {
+            state.replace(Object.hasOwn(mounts, mount) ? mounts[mount] : undefined);
+            state.advance(at);
+        }
+    }
+
+    async #set(
+        mount: string,
+        key: string,
+        value: unknown,
+        options: SetOptions,
+    ): Promise<SendResult> {
+        const { volatile = false, signal, ifSeq } = options;
+        const waitMs = options.waitMs ?? (ifSeq === undefined ? Infinity : defaultWaitMs);
+        const d = JSON.stringify(value) as string | undefined;
+        const fields = { m: mount, k: key, if: ifSeq };
+        const set = { type: "set", q: this.name, fields, d, volatile, waitMs } as const;
+        return (await this.#requests.request(set, signal)) as SendResult;
+    }
+
+    #present(): Joined {
+        if (!this.#joined_) {
+            // It was left again before the app was told.
+            throw new MusterError({
+                outcome: "rejected",
+                code: codes.withdrawn,
+                message: `${this.name} was left at once`,
+            });
+        }
+        return this.#joined_;
+    }
+}
+
+function gapOf(frame: GapFrame): Gap {
+    return { mount: frame.m, from: frame.from, to: frame.to };
+}
