@@ -76,10 +76,11 @@ void append_response_head(std::string& out, std::uint16_t status,
 
 void append_refusal(std::string& out, const HttpRefusal& refusal) {
     // `why` is ours: nothing in it needs an escape in JSON.
-    const std::string body = fmt::format(
-        R"({{"type":"about:blank","title":"{}","status":{},"detail":"{}","code":"{}","retryable":{}}})",
-        reason_phrase(refusal.status), refusal.status, refusal.why, label(refusal.code),
-        describe(refusal.code).retryable);
+    const std::string body =
+        fmt::format(R"({{"type":"about:blank","title":"{}","status":{},"detail":"{}",)"
+                    R"("code":"{}","retryable":{}}})",
+                    reason_phrase(refusal.status), refusal.status, refusal.why, label(refusal.code),
+                    describe(refusal.code).retryable);
 
     std::array<HeaderField, 6> headers;
     std::size_t count = 0;

@@ -61,10 +61,10 @@ TEST_CASE("all pairs and triples of bytes are judged as RFC 3629 has it") {
                 const unsigned high = a == 0xed ? 0x9f : 0xbf;
                 const bool is_triple = (a & 0xf0U) == 0xe0 && b >= low && b <= high && is_tail(c);
                 const bool is_pair_and_ascii = is_pair && c < 0x80;
-                wrong += is_valid_utf8(pair + static_cast<char>(c)) ==
-                                 (is_triple || is_pair_and_ascii)
-                             ? 0U
-                             : 1U;
+                wrong +=
+                    is_valid_utf8(pair + static_cast<char>(c)) == (is_triple || is_pair_and_ascii)
+                        ? 0U
+                        : 1U;
             }
         }
     }
@@ -72,9 +72,10 @@ TEST_CASE("all pairs and triples of bytes are judged as RFC 3629 has it") {
 }
 
 TEST_CASE("overlong forms, surrogates and code points above U+10FFFF are refused") {
-    for (const char* bad : {"\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
-                            "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-                            "\xff", "\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3\x28"}) {
+    for (const char* bad :
+         {"\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
+          "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\x80",
+          "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3\x28"}) {
         CAPTURE(std::string{bad});
         CHECK_FALSE(is_valid_utf8(bad));
         CHECK_FALSE(is_valid_utf8(std::string(37, 'a') + bad));
@@ -84,7 +85,8 @@ TEST_CASE("overlong forms, surrogates and code points above U+10FFFF are refused
 }
 
 TEST_CASE("an incremental check fails at the first byte that nothing can mend") {
-    for (const char* bad : {"\xc0", "\xe0\x80", "\xed\xa0", "\xf0\x8f", "\xf4\x90", "\xf5", "\x80"}) {
+    for (const char* bad :
+         {"\xc0", "\xe0\x80", "\xed\xa0", "\xf0\x8f", "\xf4\x90", "\xf5", "\x80"}) {
         const std::string_view text{bad};
         Utf8Validator validator;
         CHECK(validator.take(text.substr(0, text.size() - 1)));
@@ -108,9 +110,9 @@ TEST_CASE("a bad byte is found wherever it stands in a block") {
 
 TEST_CASE("property: a text is as valid in pieces as it is whole") {
     CHECK(rc::check("valid text", [](std::size_t piece) {
-        const auto points = *rc::gen::container<std::vector<unsigned>>(rc::gen::oneOf(
-            rc::gen::inRange(0U, 0x80U), rc::gen::inRange(0x80U, 0xd800U),
-            rc::gen::inRange(0xe000U, 0x110000U)));
+        const auto points = *rc::gen::container<std::vector<unsigned>>(
+            rc::gen::oneOf(rc::gen::inRange(0U, 0x80U), rc::gen::inRange(0x80U, 0xd800U),
+                           rc::gen::inRange(0xe000U, 0x110000U)));
         std::string text;
         for (const unsigned point : points) {
             text += encoded(point);
