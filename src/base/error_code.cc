@@ -120,6 +120,15 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "connections that have not logged in.",
      "Wait as long as Retry-After or retry_ms says, then try again; the SDKs do. If it lasts, add "
      "a gateway or raise the limits."},
+    {ErrorCode::not_connected, "not_connected", no_http, retryable,
+     "There was no connection in time, so nothing was sent.",
+     "The client was offline for longer than the request was allowed to wait.",
+     "Send it again once the client's status is online. Given by the client libraries only."},
+    {ErrorCode::client_closed, "client_closed", no_http, not_retryable,
+     "The application has closed this client.",
+     "A request was made after close(), or had no answer yet when it came.",
+     "Make a new client. What had been sent already may have taken effect. Given by the client "
+     "libraries only."},
     {ErrorCode::bad_name, "bad_name", 400, not_retryable,
      "The name of a queue, user, mount or key is not a valid one.",
      "A queue name without leading slash or with a trailing one, an empty segment, `..` or `-` as "

@@ -30,6 +30,8 @@ enum class ErrorCode : std::uint16_t {
     frame_too_big = 1029,
     bad_request = 1030,
     overload = 1033,
+    not_connected = 1040,
+    client_closed = 1041,
     bad_name = 2001,
     no_queue = 2002,
     not_member = 2003,
