@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/actor/actor.h"
+#include "core/user/messages.h"
+
+namespace muster::proto {
+class UserQueueState;
+}
+
+namespace muster::user {
+
+/// What all user queues of a site have in common.
+struct UserSettings {
+    /// How long a user without a connection stays a member of what it joined (T_resume).
+    Duration resume_time = std::chrono::seconds{120};
+    std::size_t joined_max = 64;   ///< queues that one user is in
+    std::size_t clients_max = 16;  ///< client programs whose last attempt number is kept
+};
+
+/// A user's own queue, `/user/alice`: arbitrates the user's connections (the newest wins), holds the
+/// session, and the list of joined queues. GUARANTEES.md 5.4 is its table.
+///
+/// Owns:       the connection epoch (cep), the session, the list of joined queues.
+/// Invariants: at most one connection is current; its cep is larger than all before it. `session_`
+///             is set from the first attach to T_resume after the last connection, and exactly
+///             then either `current_` or `away_since_` is. What the user joined itself is left when
+///             the session ends; what the backend joined stays.
+/// In:         Attach, Detach, Pass, QueueEnded, Tell, Disconnect, ReadUser, queue::OpReply, Wake;
+///             what is meant for other queues (Op, Subscribe, Fence, Read) is refused.
+/// Out:        Attached, Stale, Kick, MembershipChanged, Told, UserReport, queue::Op,
+///             queue::OpReply, queue::Presence.
+/// Files:      user_queue.cc, user_queue_saved.cc.
+class UserQueue final : public actor::Actor {
+public:
+    explicit UserQueue(std::shared_ptr<const UserSettings> settings, UserId user);
+
+    void step(const actor::Event& event, actor::Context& ctx) override;
+    [[nodiscard]] bool is_absent() const noexcept override;
+    void save(Instant now, std::string& out) const override;
+
+    /// Returns the user queue that save() wrote, or nullptr when `state` is damaged.
+    [[nodiscard]] static std::unique_ptr<UserQueue> restore(
+        std::shared_ptr<const UserSettings> settings, UserId user, Instant now,
+        std::string_view state);
+
+private:
+    struct Current {
+        ConnectionRef connection;  ///< its cep is last_cep_
+        Cid cid;
+    };
+    /// A queue that the user is in, or may be soon.
+    struct Membership {
+        Inc inc;  ///< 0: not in it
+        bool by_server = false;
+        bool is_joining = false;  ///< a join has been passed on and is not answered
+    };
+    struct LastAttempt {
+        Cid cid;
+        std::uint64_t number = 0;
+    };
+
+    void take(const Attach& attach, actor::Context& ctx);
+    void take(const Detach& detach, actor::Context& ctx);
+    void take(const Pass& pass, const actor::Address& from, actor::Context& ctx);
+    void take(const queue::OpReply& reply, actor::Context& ctx);
+    void take(const QueueEnded& ended);
+    void take(const Tell& tell, actor::Context& ctx);
+    void take(const Disconnect& disconnect, actor::Context& ctx);
+    void take(const ReadUser& read, actor::Context& ctx);
+    void on_wake(actor::Context& ctx);
+    void refuse(const actor::Message& message, actor::Context& ctx) const;
+
+    void note_standing(const queue::OpReply& reply, actor::Context& ctx);
+    [[nodiscard]] bool note_attempt(const Attach& attach);
+    void note_join(queue::Op& op, const QueueName& queue);
+    void begin_session(actor::Context& ctx);
+    void end_session(actor::Context& ctx);
+    void leave_behind(const QueueName& queue, actor::Context& ctx) const;
+    void tell_presence(const QueueName& queue, bool is_online, actor::Context& ctx) const;
+    void tell_membership(const queue::OpReply& reply, bool is_member, actor::Context& ctx) const;
+
+    [[nodiscard]] bool read_saved(const proto::UserQueueState& saved, Instant now);
+
+    std::shared_ptr<const UserSettings> settings_;
+    UserId user_;
+    Cep last_cep_;  ///< the largest one given out; its inc is this user queue's
+    SessionId session_;
+    std::optional<Current> current_;
+    std::optional<Instant> away_since_;
+    std::vector<LastAttempt> attempts_;  ///< the newest client last
+    std::map<QueueName, Membership, NameOrder> joined_;
+    Seq told_ = 0;
+};
+
+}  // namespace muster::user
