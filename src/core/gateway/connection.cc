@@ -1,0 +1,496 @@
+#include "core/gateway/connection.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "core/gateway/cid_text.h"
+#include "core/gateway/settings.h"
+#include "core/wire/names.h"
+
+namespace muster::gateway {
+namespace {
+
+constexpr std::uint32_t version_spoken = 1;
+
+std::string reason_text(ErrorCode code, std::string_view detail) {
+    std::string text(label(code));
+    text += ' ';
+    text += describe(code).name;
+    if (!detail.empty()) {
+        text += ": ";
+        text += detail;
+    }
+    return text;
+}
+
+void count_close(ErrorCode code, Counters& counters) {
+    switch (code) {
+        case ErrorCode::slow: ++counters.closed_slow; break;
+        case ErrorCode::silent: ++counters.closed_silent; break;
+        case ErrorCode::superseded: ++counters.closed_superseded; break;
+        case ErrorCode::protocol:
+        case ErrorCode::hello_timeout:
+        case ErrorCode::framing:
+        case ErrorCode::bad_utf8:
+        case ErrorCode::abuse:
+        case ErrorCode::frame_too_big: ++counters.closed_protocol; break;
+        default: break;  // Counted elsewhere, or nobody's fault.
+    }
+}
+
+// Until when a token is good for the connection. Its `exp` is of the wall clock; looked at once.
+Instant end_of_token(WallTime expires, const Context& ctx) {
+    return ctx.now + std::chrono::milliseconds{expires.ms - ctx.wall.ms} +
+           ctx.settings.limits.token_grace;
+}
+
+// Names both sides' versions, and what to update.
+std::string version_problem(const std::vector<std::uint32_t>& offered) {
+    if (offered.empty()) {
+        return "v must list the versions that the client speaks; this server speaks 1";
+    }
+    const std::uint32_t newest = *std::max_element(offered.begin(), offered.end());
+    return fmt::format("this server speaks version {}, the client {}: update the {}",
+                       version_spoken, newest, newest > version_spoken ? "server" : "client");
+}
+
+}  // namespace
+
+Connection::Connection(ConnectionId id, Context& ctx)
+    : id_(id),
+      since_(ctx.now),
+      decoder_(wire::WebSocketDecoder::Side::server, ctx.settings.limits.frame_bytes_max),
+      outgoing_(id) {
+    ++ctx.counters.connections_opened;
+    ++ctx.counters.connections_open;
+}
+
+// ---- Time and the socket ---------------------------------------------------------------------
+
+Instant Connection::deadline(const Limits& limits) const noexcept {
+    switch (state_) {
+        case State::awaiting_request: return since_ + limits.handshake_time;
+        case State::awaiting_hello: return since_ + limits.hello_time;
+        case State::attaching:
+        case State::fencing: return since_ + limits.attach_time;
+        case State::up:
+            return std::min(token_ends_,
+                            since_ + (is_ping_open_ ? limits.dead_after : limits.ping_interval));
+        case State::resolving: return since_ + limits.resolve_time;
+        case State::closed: break;
+    }
+    return Instant::max();
+}
+
+void Connection::time_passed(Context& ctx) {
+    if (ctx.now < deadline(ctx.settings.limits)) {
+        return;
+    }
+    switch (state_) {
+        case State::awaiting_request: end(SharedText{}, ctx); break;
+        case State::awaiting_hello: close(ErrorCode::hello_timeout, {}, ctx); break;
+        case State::attaching:
+        case State::fencing: close(ErrorCode::overload, "the sign-in took too long", ctx); break;
+        case State::resolving: close(ErrorCode::drain, "resolve-only connections are short", ctx); break;
+        case State::up:
+            if (ctx.now >= token_ends_) {
+                close(ErrorCode::token_expired, {}, ctx);
+            } else if (is_ping_open_) {
+                close(ErrorCode::silent, {}, ctx);
+            } else {
+                is_ping_open_ = true;
+                say(wire::PingFrame{}, ctx);
+            }
+            break;
+        case State::closed: break;
+    }
+}
+
+void Connection::receive(std::span<char> bytes, Context& ctx) {
+    ctx.counters.bytes_in += bytes.size();
+    if (state_ == State::up) {
+        since_ = ctx.now;
+        is_ping_open_ = false;
+    }
+    if (state_ == State::awaiting_request) {
+        receive_request(bytes, ctx);
+    } else {
+        receive_frames(bytes, ctx);
+    }
+}
+
+void Connection::receive_frames(std::span<char> bytes, Context& ctx) {
+    while (state_ != State::closed) {
+        const auto step = decoder_.next(bytes);
+        if (!step) {
+            close(step.error().code, step.error().why, ctx);
+            return;
+        }
+        using Kind = wire::WebSocketDecoder::Step::Kind;
+        switch (step->kind) {
+            case Kind::need_more: return;
+            case Kind::text: take_text(step->payload, ctx); break;
+            case Kind::binary:
+                close(ErrorCode::protocol, "muster.v1.json speaks in text frames", ctx);
+                break;
+            case Kind::ping:
+                // A client that does not read gets no second pong behind the first.
+                if (take_idle_frame(ctx) && outgoing_.waiting_count() == 0) {
+                    std::string pong;
+                    wire::append_server_frame(pong, wire::WebSocketOpcode::pong, step->payload);
+                    put(SharedText(pong), Weight::normal, ctx);
+                }
+                break;
+            case Kind::pong: static_cast<void>(take_idle_frame(ctx)); break;
+            case Kind::close: {
+                std::string echo;
+                wire::append_close(echo, step->close_code, {});
+                end(SharedText(echo), ctx);
+                break;
+            }
+        }
+    }
+}
+
+// Frames that ask for nothing are counted: a flood of them is abuse. Returns false where it is one.
+bool Connection::take_idle_frame(Context& ctx) {
+    const Limits& limits = ctx.settings.limits;
+    if (pings_.take(ctx.now, limits.pings_per_second, limits.pings_burst)) {
+        close(ErrorCode::abuse, "too many pings", ctx);
+        return false;
+    }
+    return true;
+}
+
+void Connection::socket_closed(Context& ctx) {
+    if (state_ != State::closed) {
+        part(ctx);
+    }
+}
+
+void Connection::drained(Context& ctx) {
+    outgoing_.drained();
+    outgoing_.resume(ctx);
+}
+
+bool Connection::wish_postponed(Context& ctx) {
+    if (postponed_.empty() || postpones_welcomes() || state_ == State::closed) {
+        return false;
+    }
+    std::move(postponed_.begin(), postponed_.end(), std::back_inserter(ctx.wishes));
+    std::vector<Wish>().swap(postponed_);
+    return true;
+}
+
+void Connection::server_stopping(Context& ctx) {
+    if (state_ == State::up) {
+        wire::ByeFrame bye;
+        bye.code = ErrorCode::drain;
+        bye.spread_ms = static_cast<std::uint32_t>(
+            ctx.settings.limits.stop_spread / std::chrono::milliseconds{1});
+        say(bye, ctx);
+    }
+    if (state_ != State::closed) {
+        close(ErrorCode::drain, {}, ctx);
+    }
+}
+
+// ---- Sign-in ---------------------------------------------------------------------------------
+
+Connection::SigningIn& Connection::signing_in() {
+    if (signing_in_ == nullptr) {
+        signing_in_ = std::make_unique<SigningIn>();
+    }
+    return *signing_in_;
+}
+
+void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
+    if (std::find(frame.versions.begin(), frame.versions.end(), version_spoken) ==
+        frame.versions.end()) {
+        close(ErrorCode::protocol, version_problem(frame.versions), ctx);
+        return;
+    }
+    auto user = identify(frame, ctx);
+    if (!user) {
+        ++ctx.counters.logins_refused;
+        close(user.error().code, user.error().detail, ctx);
+        return;
+    }
+    user_ = *std::move(user);
+    for (const auto& step : {identify_client(frame, ctx), keep_since(frame)}) {
+        if (!step) {
+            close(step.error().code, step.error().detail, ctx);
+            return;
+        }
+    }
+    since_ = ctx.now;
+    if (frame.resolve) {
+        state_ = State::resolving;
+        say(wire::HelloFrame{version_spoken, user_.text(), session_, {}, to_text(cid_), 0}, ctx);
+        return;
+    }
+    attach(ctx);
+}
+
+Result<UserId> Connection::identify(const wire::ClientFrame& frame, Context& ctx) {
+    const std::string_view token =
+        !frame.token.empty() ? frame.token : std::string_view(signing_in().query_token);
+    if (token.empty()) {
+        if (!ctx.settings.is_dev || frame.user.empty()) {
+            return failure(ErrorCode::bad_token, "the hello has no token");
+        }
+        if (const auto valid = wire::check_user_id(frame.user); !valid) {
+            return failure(ErrorCode::bad_token, valid.error().detail);
+        }
+        return UserId(frame.user);
+    }
+    auto claims = ctx.settings.token_keys.verify(token, ctx.wall);
+    if (!claims) {
+        return tl::unexpected(claims.error());
+    }
+    token_ends_ = end_of_token(claims->expires, ctx);
+    return std::move(claims->user);
+}
+
+// Who the client program is: the one that a resume token names, or a new one.
+Result<void> Connection::identify_client(const wire::ClientFrame& frame, Context& ctx) {
+    attempt_number_ = frame.attempt_number;
+    if (frame.resume.empty()) {
+        const std::string drawn = std::to_string(ctx.rng.next()) + std::to_string(ctx.rng.next());
+        cid_ = derive_cid(ctx.settings.secret, user_, frame.nonce.empty() ? drawn : frame.nonce);
+        return {};
+    }
+    const auto cid = parse_cid(frame.cid);
+    if (!cid) {
+        return failure(ErrorCode::resume_refused, "resume goes with the cid of the same hello");
+    }
+    const auto resumed = ResumeTokens(ctx.settings.secret).check(frame.resume, {user_, *cid}, ctx.wall);
+    if (!resumed) {
+        return tl::unexpected(resumed.error());
+    }
+    cid_ = *cid;
+    return {};
+}
+
+Result<void> Connection::keep_since(const wire::ClientFrame& frame) {
+    for (const auto& since : frame.since) {
+        if (const auto valid = wire::check_queue_name(since.queue); !valid) {
+            return failure(ErrorCode::protocol, "since names a queue that cannot be");
+        }
+        signing_in().since.emplace_back(QueueName(since.queue), since.cursor);
+    }
+    return {};
+}
+
+void Connection::attach(Context& ctx) {
+    state_ = State::attaching;
+    ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
+             user::Attach{{ctx.shard, id_}, user_, cid_, attempt_number_});
+}
+
+void Connection::take(const user::Attached& attached, Context& ctx) {
+    if (state_ != State::attaching) {
+        return;
+    }
+    cep_ = attached.cep;
+    session_ = attached.session;
+    signing_in().joined = attached.joined;
+    signing_in().fences_open = attached.joined.size();
+    state_ = State::fencing;
+    for (const auto& joined : attached.joined) {
+        send_fence(joined, ctx);
+    }
+    if (attached.joined.empty()) {
+        welcome(ctx);
+    }
+}
+
+void Connection::send_fence(const user::Joined& joined, Context& ctx) {
+    ctx.send(actor::ActorAddress{joined.queue},
+             queue::Fence{user_, cep_, joined.inc, {ctx.shard, id_}});
+}
+
+void Connection::take(const user::Stale& /*stale*/, Context& ctx) {
+    if (state_ == State::attaching || state_ == State::fencing || state_ == State::up) {
+        close(ErrorCode::superseded, {}, ctx);
+    }
+}
+
+void Connection::take(const queue::FenceReply& reply, Context& ctx) {
+    if (state_ != State::fencing) {
+        return;
+    }
+    if (reply.kind == queue::FenceReply::Kind::overtaken) {
+        close(ErrorCode::superseded, {}, ctx);
+        return;
+    }
+    if (reply.kind == queue::FenceReply::Kind::gone) {
+        // Its membership went with it; a new history of that name is nothing that was joined.
+        std::erase_if(signing_in().joined,
+                      [&](const user::Joined& joined) { return joined.queue == reply.queue; });
+        signing_in().gone.push_back(reply.queue);
+    }
+    if (--signing_in().fences_open == 0) {
+        welcome(ctx);
+    }
+}
+
+void Connection::welcome(Context& ctx) {
+    const std::unique_ptr<SigningIn> kept = std::move(signing_in_);
+    MUSTER_CHECK(kept != nullptr);
+    state_ = State::up;
+    since_ = ctx.now;
+    is_ping_open_ = false;
+    ++ctx.counters.users_online;
+    say_hello(ctx);
+    const auto cursor_of = [&](const QueueName& queue) -> std::optional<Cursor> {
+        for (const auto& [seen, cursor] : kept->since) {
+            if (seen == queue) {
+                return cursor;
+            }
+        }
+        return std::nullopt;
+    };
+    for (const auto& joined : kept->joined) {
+        follow(joined.queue, std::nullopt, cursor_of(joined.queue), true, ctx);
+    }
+    for (const auto& queue : kept->gone) {
+        if (!cursor_of(queue)) {
+            say_gone(queue, ctx);  // The others are listened to, and see what there is.
+        }
+    }
+    for (const auto& [queue, cursor] : kept->since) {
+        if (following(queue.text()) != nullptr) {
+            continue;
+        }
+        if (following_.size() < ctx.settings.limits.queues_max) {
+            follow(queue, std::nullopt, cursor, false, ctx);
+        } else {
+            say(wire::LeftFrame{queue.text(), "limit"}, ctx);
+        }
+    }
+    for (const auto& told : kept->told) {
+        tell(told, ctx);
+    }
+    for (const auto& text : kept->early_frames) {
+        if (state_ == State::up) {
+            take_text(text, ctx);
+        }
+    }
+}
+
+void Connection::take_auth(const wire::ClientFrame& frame, Context& ctx) {
+    if (state_ == State::resolving) {
+        close(ErrorCode::protocol, "a resolve-only connection takes withdrawals", ctx);
+        return;
+    }
+    const auto claims = ctx.settings.token_keys.verify(frame.token, ctx.wall);
+    if (!claims || claims->user != user_) {
+        close(claims ? ErrorCode::bad_token : claims.error().code,
+              claims ? "the token is another user's" : claims.error().detail, ctx);
+        return;
+    }
+    token_ends_ = end_of_token(claims->expires, ctx);
+    say_hello(ctx);
+}
+
+void Connection::say_hello(Context& ctx) {
+    const std::string resume = ResumeTokens(ctx.settings.secret)
+                                   .issue(ResumeToken{user_, cid_, session_, ctx.wall});
+    const std::string cid = to_text(cid_);
+    wire::HelloFrame hello;
+    hello.user = user_.text();
+    hello.session = session_;
+    hello.resume = resume;
+    hello.cid = cid;
+    hello.ping_s = static_cast<std::uint32_t>(ctx.settings.limits.ping_interval /
+                                              std::chrono::seconds{1});
+    say(hello, ctx);
+}
+
+void Connection::take(const user::Kick& kick, Context& ctx) {
+    if (state_ != State::fencing && state_ != State::up) {
+        return;  // While attaching, the answer decides.
+    }
+    if (kick.disconnected) {
+        close(ErrorCode::session_lost, "the server has ended the session", ctx);
+    } else if (cep_ < kick.winner) {
+        close(ErrorCode::superseded, {}, ctx);
+    }
+}
+
+// ---- Output and the end ----------------------------------------------------------------------
+
+void Connection::put(SharedText frame, Weight weight, Context& ctx) {
+    if (state_ != State::closed) {
+        check(outgoing_.put(std::move(frame), weight, ctx), ctx);
+    }
+}
+
+void Connection::put(const Outgoing::Delivery& delivery, Context& ctx) {
+    if (state_ != State::closed) {
+        check(outgoing_.put(delivery, ctx), ctx);
+    }
+}
+
+void Connection::put_snapshot(SharedText frame, const QueueName& queue, Seq seq, Context& ctx) {
+    if (state_ != State::closed) {
+        check(outgoing_.put_snapshot(std::move(frame), queue, seq, ctx), ctx);
+    }
+}
+
+void Connection::put_replay(const QueueName& queue, const queue::EventPtr& event, Seq prev,
+                            Context& ctx) {
+    if (state_ != State::closed) {
+        outgoing_.put_replay(queue, event, prev, ctx);
+    }
+}
+
+void Connection::check(Outgoing::Outcome outcome, Context& ctx) {
+    if (outcome == Outgoing::Outcome::too_slow) {
+        close(ErrorCode::slow, {}, ctx);
+    }
+}
+
+void Connection::close(ErrorCode code, std::string_view detail, Context& ctx) {
+    count_close(code, ctx.counters);
+    if (state_ == State::awaiting_request) {
+        end(SharedText{}, ctx);  // HTTP has no frame that says why.
+        return;
+    }
+    std::string frame;
+    wire::append_close(frame, wire::close_code_of(code), reason_text(code, detail));
+    end(SharedText(frame), ctx);
+}
+
+void Connection::end(SharedText last_bytes, Context& ctx) {
+    part(ctx);
+    ctx.counters.bytes_out += last_bytes.size();
+    ctx.outputs.push_back(Output{id_, std::move(last_bytes), true});
+}
+
+// Everybody who knows of the connection is told that it is gone.
+void Connection::part(Context& ctx) {
+    MUSTER_CHECK(state_ != State::closed);
+    if (state_ == State::up) {
+        --ctx.counters.users_online;
+    }
+    if (cep_.inc.value != 0) {
+        ctx.send(actor::ActorAddress{wire::user_queue_name(user_)}, user::Detach{user_, cep_});
+    }
+    for (const auto& followed : following_) {
+        Wish wish;
+        wish.kind = Wish::Kind::unfollow;
+        wish.connection = id_;
+        wish.queue = followed.queue;
+        ctx.wishes.push_back(std::move(wish));
+    }
+    --ctx.counters.connections_open;
+    state_ = State::closed;
+}
+
+}  // namespace muster::gateway

@@ -1,0 +1,207 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/name.h"
+#include "base/rate.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "core/gateway/context.h"
+#include "core/gateway/encode.h"
+#include "core/gateway/outgoing.h"
+#include "core/queue/messages.h"
+#include "core/user/messages.h"
+#include "core/wire/http_head.h"
+#include "core/wire/websocket.h"
+
+namespace muster::gateway {
+
+/// A queue whose stream a connection gets or is about to get.
+struct Following {
+    QueueName queue;
+    bool is_member = false;
+    bool is_live = false;             ///< its `joined` has been put out
+    std::uint32_t listener_index = 0; ///< place in the replica's list, while live
+};
+
+/// Decides what happens to one client connection, from its first byte to its last. (The states are
+/// those of GUARANTEES.md 5.3; ACCEPTED is parted into HTTP and the wait for the hello.)
+///
+/// Owns:       the protocol state, the queues it follows, what waits to go out. Not the socket.
+/// Thread:     the shard that accepted the connection.
+/// Invariants: `cep_` is set from the ATTACHED on. Close is put out once, and nothing after it. At
+///             most two snapshots wait: further queues are welcomed when these have left.
+/// In:         bytes, SocketClosed, Blocked, Drained, time; Attached, Stale, FenceReply, Kick,
+///             MembershipChanged, Told, OpReply.
+/// Out:        Output; Attach, Detach, Fence, Pass, Op; wishes for replicas.
+class Connection {
+public:
+    enum class State : std::uint8_t {
+        awaiting_request,  ///< HTTP
+        awaiting_hello,    ///< WebSocket, nobody signed in
+        attaching,         ///< the user queue is asked
+        fencing,           ///< the joined queues are told of the new cep
+        up,
+        resolving,  ///< takes withdrawals only
+        closed,
+    };
+
+    Connection(ConnectionId id, Context& ctx);
+
+    void receive(std::span<char> bytes, Context& ctx);
+    void socket_closed(Context& ctx);
+    void blocked() noexcept { outgoing_.blocked(); }
+    void drained(Context& ctx);
+    void resume_output(Context& ctx) { outgoing_.resume(ctx); }
+    void time_passed(Context& ctx);
+    void server_stopping(Context& ctx);
+
+    void take(const user::Attached& attached, Context& ctx);
+    void take(const user::Stale& stale, Context& ctx);
+    void take(const user::Kick& kick, Context& ctx);
+    void take(const user::MembershipChanged& changed, Context& ctx);
+    void take(const user::Told& told, Context& ctx);
+    void take(const queue::FenceReply& reply, Context& ctx);
+    void take(const queue::OpReply& reply, Context& ctx);
+
+    // ---- From the gateway, about followed queues ----
+
+    /// Puts out a frame that is ready: an answer.
+    void put(SharedText frame, Weight weight, Context& ctx);
+    void put(const Outgoing::Delivery& delivery, Context& ctx);
+    void put_replay(const QueueName& queue, const queue::EventPtr& event, Seq prev, Context& ctx);
+    /// A `joined` or `reset` that moves the client's cursor to `seq`.
+    void put_snapshot(SharedText frame, const QueueName& queue, Seq seq, Context& ctx);
+
+    /// Returns whether a welcome had better wait until the last ones have left.
+    [[nodiscard]] bool postpones_welcomes() const noexcept {
+        return outgoing_.has_snapshot_waiting();
+    }
+    /// Keeps `wish` (to follow) until then.
+    void postpone(Wish wish) { postponed_.push_back(std::move(wish)); }
+    /// Wishes anew for what was postponed, if it need not wait any more. Returns whether it did.
+    bool wish_postponed(Context& ctx);
+
+    /// The stream that was asked for will not come.
+    void follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,
+                        ErrorCode code, Context& ctx);
+    /// The queue's history has ended: tells the client, and follows it no more.
+    void followed_ended(const QueueName& queue, Cursor at, std::string_view why, Context& ctx);
+    /// The queue is followed no more (an unfollow wish was granted). Requests to follow it that
+    /// waited for their welcome have been overtaken; they are answered all the same.
+    void forget(const QueueName& queue, Context& ctx);
+    void say_ok(std::optional<std::uint64_t> request, Context& ctx);
+    void say_error(std::optional<std::uint64_t> request, ErrorCode code, std::string_view detail,
+                   Context& ctx);
+    void say_retry(std::optional<std::uint64_t> request, ErrorCode code, Duration after,
+                   Context& ctx);
+
+    [[nodiscard]] Following* following(std::string_view queue) noexcept;
+
+    /// Returns when time_passed has something to do at the latest.
+    [[nodiscard]] Instant deadline(const Limits& limits) const noexcept;
+    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] ConnectionId id() const noexcept { return id_; }
+    [[nodiscard]] bool wants_turn() const noexcept { return outgoing_.wants_turn(); }
+    /// Returns whether the gateway must look after it once an event was put out.
+    [[nodiscard]] bool needs_care() const noexcept {
+        return state_ == State::closed || (wants_turn() && !is_kept_back) || !postponed_.empty();
+    }
+
+    /// The time for which the gateway's timer is set for this connection.
+    Instant timer_at = Instant::max();
+    /// Whether it stands in the gateway's list of those that go on in the next turn.
+    bool is_kept_back = false;
+
+private:
+    /// A join that has not been answered yet.
+    struct Joining {
+        QueueName queue;
+        std::optional<std::uint64_t> request;
+        std::optional<Cursor> cursor;
+    };
+    /// What only the time before WELCOME needs.
+    struct SigningIn {
+        std::string head;              ///< of an HTTP request that came in part
+        wire::HeadScan scan;
+        std::string query_token;       ///< a token in the query string, where that is allowed
+        std::vector<std::pair<QueueName, Cursor>> since;
+        std::vector<user::Joined> joined;
+        std::vector<QueueName> gone;   ///< of these: their history has ended
+        std::size_t fences_open = 0;
+        std::vector<user::Told> told;  ///< before our WELCOME
+        std::vector<std::string> early_frames;  ///< came before our WELCOME
+        std::size_t early_bytes = 0;
+    };
+
+    void receive_request(std::span<char> bytes, Context& ctx);
+    [[nodiscard]] bool answer_request(Context& ctx);
+    void upgrade(std::string_view query, Context& ctx);
+    void serve_page(std::string_view path, Context& ctx);
+    void refuse_request(const wire::HttpRefusal& refusal, Context& ctx);
+    void receive_frames(std::span<char> bytes, Context& ctx);
+    void take_text(std::string_view text, Context& ctx);
+    void keep_early(std::string_view text, Context& ctx);
+    void take_frame(const wire::ClientFrame& frame, Context& ctx);
+    void take_hello(const wire::ClientFrame& frame, Context& ctx);
+    void take_auth(const wire::ClientFrame& frame, Context& ctx);
+    void take_request(const wire::ClientFrame& frame, Context& ctx);
+    void take_history(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
+    void listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
+    void send_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
+    [[nodiscard]] Result<QueueName> target_of(const wire::ClientFrame& frame);
+
+    /// Returns who says hello, by token or, in dev, by name; remembers until when that is good.
+    [[nodiscard]] Result<UserId> identify(const wire::ClientFrame& frame, Context& ctx);
+    [[nodiscard]] Result<void> identify_client(const wire::ClientFrame& frame, Context& ctx);
+    [[nodiscard]] Result<void> keep_since(const wire::ClientFrame& frame);
+    void attach(Context& ctx);
+    void send_fence(const user::Joined& joined, Context& ctx);
+    void welcome(Context& ctx);
+    void say_hello(Context& ctx);
+    void follow(const QueueName& queue, std::optional<std::uint64_t> request,
+                std::optional<Cursor> cursor, bool is_member, Context& ctx);
+    void unfollow(const QueueName& queue, Context& ctx);
+
+    template <typename Frame>
+    void say(const Frame& frame, Context& ctx) {
+        put(encode(frame, ctx.work.encoded), Weight::normal, ctx);
+    }
+    void close(ErrorCode code, std::string_view detail, Context& ctx);
+    void end(SharedText last_bytes, Context& ctx);
+    void part(Context& ctx);
+    [[nodiscard]] bool take_idle_frame(Context& ctx);
+    std::vector<Wish> take_postponed(const QueueName& queue);
+    void check(Outgoing::Outcome outcome, Context& ctx);
+    void tell(const user::Told& told, Context& ctx);
+    void say_gone(const QueueName& queue, Context& ctx);
+    SigningIn& signing_in();
+
+    ConnectionId id_;
+    State state_ = State::awaiting_request;
+    bool is_ping_open_ = false;  ///< our ping has not been answered by any byte yet
+    Instant since_;              ///< when the state began (before up), or the last byte came
+    wire::WebSocketDecoder decoder_;
+    Outgoing outgoing_;
+    UserId user_;
+    Cid cid_;
+    Cep cep_;
+    SessionId session_;
+    std::uint64_t attempt_number_ = 0;
+    Instant token_ends_ = Instant::max();  ///< with its grace; never in dev without one
+    RateMeter ops_;
+    RateMeter pings_;
+    std::unique_ptr<SigningIn> signing_in_;
+    std::vector<Following> following_;
+    std::vector<Joining> joining_;
+    std::vector<Wish> postponed_;
+};
+
+}  // namespace muster::gateway

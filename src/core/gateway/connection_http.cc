@@ -1,0 +1,144 @@
+// The part of a connection's life that is HTTP: the upgrade to WebSocket, and the built-in pages.
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "core/gateway/connection.h"
+#include "core/gateway/settings.h"
+#include "core/wire/http_response.h"
+#include "core/wire/http_target.h"
+#include "core/wire/websocket_handshake.h"
+
+namespace muster::gateway {
+namespace {
+
+constexpr std::array<std::string_view, 1> protocols{"muster.v1.json"};
+
+/// Pages may load what this server serves, and speak with it; nothing else.
+constexpr std::string_view content_security_policy =
+    "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'";
+
+}  // namespace
+
+void Connection::receive_request(std::span<char> bytes, Context& ctx) {
+    std::string kept;
+    if (signing_in_ != nullptr && !signing_in_->head.empty()) {
+        kept = std::move(signing_in_->head);
+        kept.append(bytes.data(), bytes.size());
+        bytes = kept;
+    }
+    while (state_ == State::awaiting_request && !bytes.empty()) {
+        const auto taken = wire::parse_request_head(std::string_view(bytes.data(), bytes.size()),
+                                                    signing_in().scan, ctx.work.head);
+        if (!taken) {
+            refuse_request(taken.error(), ctx);
+            return;
+        }
+        if (*taken == 0) {
+            signing_in().head.assign(bytes.data(), bytes.size());
+            return;
+        }
+        signing_in().scan = {};
+        bytes = bytes.subspan(*taken);
+        if (!answer_request(ctx)) {
+            return;
+        }
+    }
+    if (state_ == State::awaiting_hello && !bytes.empty()) {
+        receive_frames(bytes, ctx);
+    }
+}
+
+// Returns whether the connection goes on.
+bool Connection::answer_request(Context& ctx) {
+    const wire::RequestHead& head = ctx.work.head;
+    ++ctx.counters.http_requests;
+    const auto query = wire::decode_target(head.target, ctx.work.path);
+    if (!query) {
+        refuse_request(query.error(), ctx);
+        return false;
+    }
+    if (ctx.work.path == "/connect") {
+        upgrade(*query, ctx);
+        return state_ == State::awaiting_hello;
+    }
+    if (head.method != "GET" && head.method != "HEAD") {
+        refuse_request({405, "this port serves WebSocket at /connect"}, ctx);
+        return false;
+    }
+    if (head.body != wire::BodyFraming::none) {
+        refuse_request({400, "GET has no body"}, ctx);
+        return false;
+    }
+    serve_page(ctx.work.path, ctx);
+    return state_ == State::awaiting_request;
+}
+
+void Connection::upgrade(std::string_view query, Context& ctx) {
+    const wire::UpgradePolicy policy{ctx.settings.allowed_origins, ctx.settings.is_dev, protocols};
+    const auto upgrade = wire::check_upgrade(ctx.work.head, policy);
+    if (!upgrade) {
+        refuse_request(upgrade.error(), ctx);
+        return;
+    }
+    if (const auto token = wire::query_value(query, "token")) {
+        if (!ctx.settings.allows_token_in_query) {
+            refuse_request({401, "a token in the query string is not accepted here"}, ctx);
+            return;
+        }
+        signing_in().query_token = *token;
+    }
+    std::string response;
+    wire::append_upgrade_response(response, *upgrade);
+    state_ = State::awaiting_hello;
+    since_ = ctx.now;
+    put(SharedText(response), Weight::normal, ctx);
+}
+
+void Connection::serve_page(std::string_view path, Context& ctx) {
+    const wire::RequestHead& head = ctx.work.head;
+    const auto& pages = ctx.settings.pages;
+    const auto page = std::find_if(pages.begin(), pages.end(),
+                                   [&](const Page& p) { return p.path == path; });
+    if (page == pages.end()) {
+        refuse_request({404, "there is nothing at this path"}, ctx);
+        return;
+    }
+    std::string response;
+    const std::string_view cache =
+        page->is_immutable ? "public, max-age=31536000, immutable" : "no-cache";
+    if (head.headers.find("if-none-match") == page->etag) {
+        wire::append_response_head(response, 304, {{"ETag", page->etag}, {"Cache-Control", cache}},
+                                   std::nullopt);
+    } else {
+        wire::append_response_head(response, 200,
+                                   {{"Content-Type", page->content_type},
+                                    {"Content-Encoding", "gzip"},
+                                    {"ETag", page->etag},
+                                    {"Cache-Control", cache},
+                                    {"Content-Security-Policy", content_security_policy},
+                                    {"X-Content-Type-Options", "nosniff"},
+                                    {"Referrer-Policy", "no-referrer"}},
+                                   page->gzip.size());
+        if (head.method == "GET") {
+            response += page->gzip.view();
+        }
+    }
+    since_ = ctx.now;
+    if (head.keep_alive) {
+        put(SharedText(response), Weight::snapshot, ctx);
+    } else {
+        end(SharedText(response), ctx);
+    }
+}
+
+void Connection::refuse_request(const wire::HttpRefusal& refusal, Context& ctx) {
+    ++ctx.counters.http_refused;
+    std::string response;
+    wire::append_refusal(response, refusal);
+    end(SharedText(response), ctx);
+}
+
+}  // namespace muster::gateway

@@ -1,0 +1,442 @@
+// What a signed-in client asks for, and the answers that queues give.
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/gateway/connection.h"
+#include "core/gateway/settings.h"
+#include "core/wire/json_frames.h"
+#include "core/wire/names.h"
+
+namespace muster::gateway {
+namespace {
+
+Payload payload_of(const std::optional<wire::Data>& data) {
+    return data ? Payload(data->bytes, data->format) : Payload();
+}
+
+// Frames that ask nothing of a queue.
+bool is_request(wire::ClientOp op) {
+    using enum wire::ClientOp;
+    switch (op) {
+        case join:
+        case listen:
+        case leave:
+        case unlisten:
+        case send:
+        case set:
+        case withdraw:
+        case history: return true;
+        case hello:
+        case auth:
+        case ack:
+        case ping:
+        case pong:
+        case server_only:
+        case unknown: break;
+    }
+    return false;
+}
+
+// Why the frame cannot be what it says, or nothing.
+std::string_view missing_field(const wire::ClientFrame& frame) {
+    if (frame.queue.empty()) {
+        return "q is missing";
+    }
+    if ((frame.op == wire::ClientOp::send || frame.op == wire::ClientOp::set ||
+         frame.op == wire::ClientOp::history) &&
+        frame.mount.empty()) {
+        return "m is missing";
+    }
+    if (frame.op == wire::ClientOp::send && (!frame.data || frame.data->bytes.empty())) {
+        return "d is missing";
+    }
+    if (frame.op == wire::ClientOp::withdraw && (!frame.number || !frame.inc)) {
+        return "withdraw names n and inc of the op";
+    }
+    return {};
+}
+
+}  // namespace
+
+void Connection::take_text(std::string_view text, Context& ctx) {
+    ++ctx.counters.frames_in;
+    if (state_ == State::attaching || state_ == State::fencing) {
+        keep_early(text, ctx);
+        return;
+    }
+    wire::ClientFrame& frame = ctx.work.frame;
+    if (const auto parsed = wire::parse_client_frame(text, ctx.work.unescaped, frame); !parsed) {
+        close(parsed.error().code, parsed.error().detail, ctx);
+        return;
+    }
+    take_frame(frame, ctx);
+}
+
+// A client may send on before it knows that it is welcome; what it sends waits, bounded.
+void Connection::keep_early(std::string_view text, Context& ctx) {
+    SigningIn& kept = signing_in();
+    kept.early_bytes += text.size() + sizeof(std::string);
+    if (kept.early_bytes > ctx.settings.limits.frame_bytes_max) {
+        close(ErrorCode::protocol, "too much was sent before the hello's answer", ctx);
+        return;
+    }
+    kept.early_frames.emplace_back(text);
+}
+
+void Connection::take_frame(const wire::ClientFrame& frame, Context& ctx) {
+    if (state_ == State::awaiting_hello && frame.op != wire::ClientOp::hello) {
+        close(ErrorCode::protocol, "the first message is a hello", ctx);
+        return;
+    }
+    if (is_request(frame.op)) {
+        take_request(frame, ctx);
+        return;
+    }
+    switch (frame.op) {
+        case wire::ClientOp::hello:
+            if (state_ == State::awaiting_hello) {
+                take_hello(frame, ctx);
+            } else {
+                close(ErrorCode::protocol, "a connection says hello once", ctx);
+            }
+            break;
+        case wire::ClientOp::auth: take_auth(frame, ctx); break;
+        case wire::ClientOp::ping:
+            if (take_idle_frame(ctx) && outgoing_.waiting_count() == 0) {
+                say(wire::PongFrame{}, ctx);
+            }
+            break;
+        case wire::ClientOp::pong: static_cast<void>(take_idle_frame(ctx)); break;
+        case wire::ClientOp::ack: break;  // Having come is all that it does.
+        case wire::ClientOp::server_only:
+            close(ErrorCode::abuse, "this is for servers to say", ctx);
+            break;
+        default:
+            if (take_idle_frame(ctx)) {
+                say_error(frame.request, ErrorCode::unsupported, {}, ctx);
+            }
+            break;
+    }
+}
+
+void Connection::take_request(const wire::ClientFrame& frame, Context& ctx) {
+    if (const auto missing = missing_field(frame); !missing.empty()) {
+        close(ErrorCode::protocol, missing, ctx);
+        return;
+    }
+    if (state_ == State::resolving && frame.op != wire::ClientOp::withdraw) {
+        close(ErrorCode::protocol, "a resolve-only connection takes withdrawals", ctx);
+        return;
+    }
+    ++ctx.counters.ops_in;
+    const Limits& limits = ctx.settings.limits;
+    if (limits.ops_per_second != 0) {
+        if (const auto wait = ops_.take(ctx.now, limits.ops_per_second, limits.ops_burst)) {
+            say_retry(frame.request, ErrorCode::busy, *wait, ctx);
+            return;
+        }
+    }
+    const auto queue = target_of(frame);
+    if (!queue) {
+        say_error(frame.request, queue.error().code, queue.error().detail, ctx);
+        return;
+    }
+    switch (frame.op) {
+        case wire::ClientOp::listen: listen(frame, *queue, ctx); break;
+        case wire::ClientOp::unlisten: {
+            const Following* followed = following(queue->text());
+            if (followed != nullptr && !followed->is_member) {
+                unfollow(*queue, ctx);
+            }
+            say_ok(frame.request, ctx);
+            break;
+        }
+        case wire::ClientOp::history: take_history(frame, *queue, ctx); break;
+        default: send_op(frame, *queue, ctx); break;
+    }
+}
+
+Result<QueueName> Connection::target_of(const wire::ClientFrame& frame) {
+    if (const Following* followed = following(frame.queue)) {
+        return followed->queue;  // The common case: no check, no copy.
+    }
+    if (const auto valid = wire::check_queue_name(frame.queue); !valid) {
+        return tl::unexpected(valid.error());
+    }
+    if (wire::user_of_queue_name(frame.queue)) {
+        return failure(ErrorCode::forbidden, "user queues are the server's to write to");
+    }
+    return QueueName(frame.queue);
+}
+
+void Connection::listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
+    const Following* followed = following(queue.text());
+    if (followed == nullptr &&
+        following_.size() + joining_.size() >= ctx.settings.limits.queues_max) {
+        say_error(frame.request, ErrorCode::limit, {}, ctx);
+        return;
+    }
+    follow(queue, frame.request, frame.cursor, followed != nullptr && followed->is_member, ctx);
+}
+
+void Connection::take_history(const wire::ClientFrame& frame, const QueueName& queue,
+                              Context& ctx) {
+    const Following* followed = following(queue.text());
+    if (followed == nullptr) {
+        say_error(frame.request, ErrorCode::not_member, "join or listen first", ctx);
+        return;
+    }
+    Wish wish;
+    wish.kind = Wish::Kind::history;
+    wish.connection = id_;
+    wish.queue = queue;
+    wish.request = frame.request;
+    wish.mount = MountName(frame.mount);
+    wish.before = frame.before;
+    ctx.wishes.push_back(std::move(wish));
+}
+
+void Connection::send_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
+    queue::Op op;
+    op.sender.user = user_;
+    op.sender.cid = cid_;
+    op.sender.cep = cep_;
+    op.sender.session = session_;
+    op.reply_to = {ConnectionRef{ctx.shard, id_}, frame.request};
+    op.number = frame.number.value_or(0);
+    op.inc = frame.inc.value_or(Inc{});
+    const auto pass = [&](queue::Op passed) {
+        ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
+                 user::Pass{queue, std::move(passed)});
+    };
+    switch (frame.op) {
+        case wire::ClientOp::join:
+            if (following(queue.text()) == nullptr &&
+                following_.size() + joining_.size() >= ctx.settings.limits.queues_max) {
+                op.reject_with = ErrorCode::limit;
+            }
+            op.body = queue::JoinOp{user_, {}, {}};
+            joining_.push_back(Joining{queue, frame.request, frame.cursor});
+            pass(std::move(op));
+            return;
+        case wire::ClientOp::leave:
+            op.body = queue::LeaveOp{user_, queue::LeaveReason::left};
+            pass(std::move(op));
+            return;
+        case wire::ClientOp::send:
+            op.body = queue::SendOp{MountName(frame.mount), payload_of(frame.data)};
+            break;
+        case wire::ClientOp::set:
+            op.body = queue::SetOp{MountName(frame.mount),
+                                   {{Key(frame.key), payload_of(frame.data)}},
+                                   frame.if_seq};
+            if (frame.key.size() <= wire::key_bytes_max && !wire::check_key(frame.key)) {
+                op.reject_with = ErrorCode::bad_name;
+            }
+            break;
+        default: op.body = queue::WithdrawOp{}; break;
+    }
+    ctx.send(actor::ActorAddress{queue}, std::move(op));
+}
+
+// ---- Answers ---------------------------------------------------------------------------------
+
+void Connection::take(const queue::OpReply& reply, Context& ctx) {
+    if (state_ != State::up && state_ != State::resolving) {
+        return;
+    }
+    const queue::Verdict& verdict = reply.verdict;
+    const auto request = reply.reply_to.request;
+    std::optional<Cursor> cursor;
+    if (reply.what == queue::OpReply::What::join) {
+        const auto joining =
+            std::find_if(joining_.begin(), joining_.end(), [&](const Joining& j) {
+                return j.queue == reply.queue && j.request == request;
+            });
+        if (joining != joining_.end()) {
+            cursor = joining->cursor;
+            joining_.erase(joining);
+        }
+    }
+    switch (verdict.kind) {
+        case queue::Verdict::Kind::ok:
+            if (reply.what == queue::OpReply::What::join) {
+                follow(reply.queue, request, cursor, true, ctx);
+            } else {
+                if (reply.what == queue::OpReply::What::leave) {
+                    unfollow(reply.queue, ctx);
+                }
+                say(wire::OkFrame{request, verdict.at.seq, std::nullopt}, ctx);
+            }
+            break;
+        case queue::Verdict::Kind::rejected:
+        case queue::Verdict::Kind::gone:
+        case queue::Verdict::Kind::expired:
+            say(wire::ErrFrame{request, verdict.code, verdict.detail, verdict.current}, ctx);
+            break;
+        case queue::Verdict::Kind::fenced:
+            close(ErrorCode::superseded, {}, ctx);
+            break;
+        case queue::Verdict::Kind::hole:
+        case queue::Verdict::Kind::busy:
+            say(wire::RetryFrame{request, verdict.code, verdict.retry_ms}, ctx);
+            break;
+        case queue::Verdict::Kind::protocol_error:
+            close(ErrorCode::protocol, verdict.detail, ctx);
+            break;
+    }
+}
+
+void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
+    if (state_ == State::fencing) {
+        // The list that came with ATTACHED is older than this.
+        SigningIn& kept = signing_in();
+        std::erase_if(kept.joined,
+                      [&](const user::Joined& joined) { return joined.queue == changed.queue; });
+        if (changed.is_member) {
+            kept.joined.push_back({changed.queue, Inc{}});
+            ++kept.fences_open;
+            send_fence(kept.joined.back(), ctx);
+        }
+        return;
+    }
+    if (state_ != State::up) {
+        return;
+    }
+    if (changed.is_member) {
+        follow(changed.queue, std::nullopt, std::nullopt, true, ctx);
+        return;
+    }
+    if (following(changed.queue.text()) != nullptr) {
+        unfollow(changed.queue, ctx);
+        say(wire::LeftFrame{changed.queue.text(), text_of(changed.reason)}, ctx);
+    }
+}
+
+void Connection::take(const user::Told& told, Context& ctx) {
+    if (state_ == State::fencing) {
+        if (signing_in().told.size() >= ctx.settings.limits.out_messages_max) {
+            close(ErrorCode::slow, {}, ctx);
+            return;
+        }
+        signing_in().told.push_back(told);
+    } else if (state_ == State::up) {
+        tell(told, ctx);
+    }
+}
+
+void Connection::tell(const user::Told& told, Context& ctx) {
+    wire::MsgFrame frame;
+    frame.queue = told.queue.text();
+    frame.mount = "mail";
+    frame.seq = told.seq;
+    frame.from = told.from.text();
+    frame.time_ms = told.time.ms;
+    frame.data = {told.data.bytes(), told.data.format()};
+    say(frame, ctx);
+}
+
+void Connection::say_ok(std::optional<std::uint64_t> request, Context& ctx) {
+    say(wire::OkFrame{request, std::nullopt, std::nullopt}, ctx);
+}
+
+void Connection::say_retry(std::optional<std::uint64_t> request, ErrorCode code, Duration after,
+                           Context& ctx) {
+    const auto after_ms = std::chrono::ceil<std::chrono::milliseconds>(after).count();
+    say(wire::RetryFrame{request, code, static_cast<std::uint32_t>(after_ms)}, ctx);
+}
+
+void Connection::say_gone(const QueueName& queue, Context& ctx) {
+    wire::ResetFrame reset;
+    reset.queue = queue.text();
+    reset.why = "gone";
+    say(reset, ctx);
+}
+
+void Connection::say_error(std::optional<std::uint64_t> request, ErrorCode code,
+                           std::string_view detail, Context& ctx) {
+    say(wire::ErrFrame{request, code, detail, std::nullopt}, ctx);
+}
+
+// ---- Followed queues -------------------------------------------------------------------------
+
+Following* Connection::following(std::string_view queue) noexcept {
+    const auto found = std::find_if(following_.begin(), following_.end(),
+                                    [&](const Following& f) { return f.queue == queue; });
+    return found == following_.end() ? nullptr : &*found;
+}
+
+void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> request,
+                        std::optional<Cursor> cursor, bool is_member, Context& ctx) {
+    if (Following* followed = following(queue.text())) {
+        followed->is_member = followed->is_member || is_member;
+    } else {
+        Following entry;
+        entry.queue = queue;
+        entry.is_member = is_member;
+        following_.push_back(std::move(entry));
+    }
+    Wish wish;
+    wish.connection = id_;
+    wish.queue = queue;
+    wish.request = request;
+    wish.cursor = cursor;
+    ctx.wishes.push_back(std::move(wish));
+}
+
+void Connection::unfollow(const QueueName& queue, Context& ctx) {
+    Wish wish;
+    wish.kind = Wish::Kind::unfollow;
+    wish.connection = id_;
+    wish.queue = queue;
+    ctx.wishes.push_back(std::move(wish));
+    outgoing_.forget(queue);
+}
+
+void Connection::forget(const QueueName& queue, Context& ctx) {
+    std::erase_if(following_, [&](const Following& f) { return f.queue == queue; });
+    for (const auto& wish : take_postponed(queue)) {
+        if (wish.request) {
+            say_ok(wish.request, ctx);
+        }
+    }
+}
+
+std::vector<Wish> Connection::take_postponed(const QueueName& queue) {
+    const auto first = std::stable_partition(postponed_.begin(), postponed_.end(),
+                                             [&](const Wish& w) { return w.queue != queue; });
+    std::vector<Wish> taken(std::make_move_iterator(first),
+                            std::make_move_iterator(postponed_.end()));
+    postponed_.erase(first, postponed_.end());
+    return taken;
+}
+
+void Connection::follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,
+                                ErrorCode code, Context& ctx) {
+    const Following* followed = following(queue.text());
+    const bool is_member = followed != nullptr && followed->is_member;
+    const bool was_following = followed != nullptr;
+    std::erase_if(following_, [&](const Following& f) { return f.queue == queue; });
+    if (request) {
+        // A join has taken effect: it cannot be rejected any more, but what it joined is gone.
+        say_error(request, is_member && code == ErrorCode::no_queue ? ErrorCode::gone : code, {},
+                  ctx);
+    } else if (was_following) {
+        say_gone(queue, ctx);
+    }
+}
+
+void Connection::followed_ended(const QueueName& queue, Cursor at, std::string_view why,
+                                Context& ctx) {
+    outgoing_.forget(queue);
+    forget(queue, ctx);
+    wire::ResetFrame reset;
+    reset.queue = queue.text();
+    reset.at = at;
+    reset.why = why;
+    say(reset, ctx);
+}
+
+}  // namespace muster::gateway

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/name.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "core/actor/actor.h"
+#include "core/gateway/messages.h"
+#include "core/wire/frames.h"
+#include "core/wire/http_head.h"
+
+namespace muster::gateway {
+
+struct Settings;
+
+/// What a connection asks of its gateway: things that need a replica.
+struct Wish {
+    enum class Kind : std::uint8_t { follow, unfollow, history };
+    Kind kind = Kind::follow;
+    ConnectionId connection;
+    QueueName queue;
+    std::optional<std::uint64_t> request;  ///< the client's `i`
+    std::optional<Cursor> cursor;          ///< follow: what the client has seen
+    bool was_ahead = false;                ///< follow: see Follower
+    MountName mount;                       ///< history
+    std::optional<Seq> before;             ///< history
+};
+
+/// Buffers that all connections of a shard share, because only one of them works at a time.
+struct Workspace {
+    std::string encoded;
+    std::string unescaped;
+    std::string path;
+    wire::ClientFrame frame;
+    wire::RequestHead head;
+};
+
+/// Everything that a step in the gateway may know of the world, and where to ask for things to be
+/// done. Lives for one step.
+struct Context {
+    Instant now;
+    WallTime wall;
+    std::uint64_t turn = 0;  ///< number of the loop turn: bounds what leaves in one
+    ShardId shard;
+    const Settings& settings;
+    Rng& rng;
+    actor::Outbox& messages;
+    Outputs& outputs;
+    std::vector<Wish>& wishes;
+    Counters& counters;
+    Workspace& work;
+
+    void send(actor::Address to, actor::Body body) {
+        messages.push_back(
+            actor::Message{actor::GatewayAddress{shard}, std::move(to), std::move(body)});
+    }
+};
+
+}  // namespace muster::gateway

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/ids.h"
+#include "base/name.h"
+#include "base/shared_text.h"
+#include "core/queue/messages.h"
+#include "core/wire/frames.h"
+#include "core/wire/json_frames.h"
+#include "core/wire/websocket.h"
+
+/// From what a queue says to the bytes that clients get.
+namespace muster::gateway {
+
+/// Room that is left in front of a payload for its WebSocket header.
+inline constexpr std::size_t header_room = 10;
+
+/// Returns `scratch`'s payload, which begins at header_room, as a finished WebSocket text frame.
+[[nodiscard]] SharedText finish_frame(std::string& scratch);
+
+/// Returns one server frame as the bytes that leave: WebSocket text, JSON. `scratch` is overwritten.
+template <typename Frame>
+[[nodiscard]] SharedText encode(const Frame& frame, std::string& scratch) {
+    scratch.assign(header_room, '\0');
+    wire::append_frame(scratch, frame);
+    return finish_frame(scratch);
+}
+
+/// Returns the frame for one event. `prev` is given where the receiver has not just seen seq - 1;
+/// `changes` picks some of a StateChanged's keys (all of them where it is empty).
+[[nodiscard]] SharedText encode_event(const QueueName& queue, const queue::Event& event,
+                                      std::optional<Seq> prev,
+                                      std::span<const std::uint32_t> changes, std::string& scratch);
+
+/// The mounts of a queue with the present value of state. Views into `content`.
+[[nodiscard]] std::vector<wire::MountFrame> mount_frames(const queue::Content& content);
+
+/// The first `count_max` members. `infos` keeps the texts that the views point into.
+[[nodiscard]] std::vector<wire::MemberFrame> member_frames(const queue::Content& content,
+                                                           std::size_t count_max,
+                                                           std::vector<std::string>& infos);
+
+/// Returns what others see of a member, as a JSON object: the backend's info, the role, and
+/// `"online":false` while it is away.
+[[nodiscard]] std::string member_info(const queue::Member& member);
+
+[[nodiscard]] std::string_view text_of(queue::LeaveReason reason) noexcept;
+
+}  // namespace muster::gateway

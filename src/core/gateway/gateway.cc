@@ -1,0 +1,513 @@
+#include "core/gateway/gateway.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+
+namespace muster::gateway {
+namespace {
+
+/// When to ask again for what needs a welcome that has not come yet.
+constexpr Duration welcome_wait = std::chrono::milliseconds{100};
+
+/// The connection that an event of the sockets is about; nothing for all of them.
+std::optional<ConnectionId> connection_of(const Event& event) {
+    return std::visit(
+        [](const auto& e) -> std::optional<ConnectionId> {
+            if constexpr (requires { e.connection; }) {
+                return e.connection;
+            } else {
+                return std::nullopt;
+            }
+        },
+        event);
+}
+
+}  // namespace
+
+Counters& Counters::operator+=(const Counters& other) noexcept {
+    connections_opened += other.connections_opened;
+    connections_open += other.connections_open;
+    users_online += other.users_online;
+    frames_in += other.frames_in;
+    bytes_in += other.bytes_in;
+    ops_in += other.ops_in;
+    deliveries += other.deliveries;
+    events_in += other.events_in;
+    encodes += other.encodes;
+    bytes_out += other.bytes_out;
+    conflated += other.conflated;
+    dropped += other.dropped;
+    replayed += other.replayed;
+    resets += other.resets;
+    logins_refused += other.logins_refused;
+    closed_slow += other.closed_slow;
+    closed_silent += other.closed_silent;
+    closed_protocol += other.closed_protocol;
+    closed_superseded += other.closed_superseded;
+    http_requests += other.http_requests;
+    replicas += other.replicas;
+    http_refused += other.http_refused;
+    return *this;
+}
+
+Gateway::Gateway(ShardId shard, std::shared_ptr<const Settings> settings, std::uint64_t seed)
+    : shard_(shard),
+      settings_(std::move(settings)),
+      rng_(seed),
+      replicas_(0, KeyedHash{HashKey{rng_.next(), rng_.next()}}) {}
+
+Context Gateway::context(const Step& at) {
+    return Context{at.now,      at.wall,    at.turn, shard_,    *settings_, rng_,
+                   at.messages, at.outputs, wishes_, counters_, work_};
+}
+
+// ---- Events ----------------------------------------------------------------------------------
+
+void Gateway::step(const Event& event, const Step& at) {
+    Context ctx = context(at);
+    take_socket_event(event, ctx);
+}
+
+void Gateway::take_socket_event(const Event& event, Context& ctx) {
+    if (const auto* opened = std::get_if<Opened>(&event)) {
+        const std::size_t slot = slot_of(opened->connection);
+        if (slot >= connections_.size()) {
+            connections_.resize(slot + 1);
+        }
+        MUSTER_CHECK(connections_[slot] == nullptr);
+        connections_[slot] = std::make_unique<Connection>(opened->connection, ctx);
+        finish(opened->connection, ctx);
+        return;
+    }
+    if (std::holds_alternative<Stopping>(event)) {
+        for (std::size_t slot = 0; slot < connections_.size(); ++slot) {
+            if (connections_[slot] != nullptr) {
+                const ConnectionId id = connections_[slot]->id();
+                connections_[slot]->server_stopping(ctx);
+                finish(id, ctx);
+            }
+        }
+        return;
+    }
+    const ConnectionId id = *connection_of(event);
+    Connection* connection = find(id);
+    if (connection == nullptr) {
+        return;  // We have closed it; the socket's last words are late.
+    }
+    if (const auto* received = std::get_if<Received>(&event)) {
+        connection->receive(received->bytes, ctx);
+    } else if (std::holds_alternative<SocketClosed>(event)) {
+        connection->socket_closed(ctx);
+    } else if (std::holds_alternative<Blocked>(event)) {
+        connection->blocked();
+    } else if (std::holds_alternative<Drained>(event)) {
+        connection->drained(ctx);
+    }
+    finish(id, ctx);
+}
+
+void Gateway::step(const actor::Message& message, const Step& at) {
+    Context ctx = context(at);
+    take_message(message, ctx);
+    grant_wishes(ctx);
+}
+
+void Gateway::take_message(const actor::Message& message, Context& ctx) {
+    const actor::Body& body = message.body;
+    if (const auto* published = std::get_if<queue::Published>(&body)) {
+        publish(*published, ctx);
+    } else if (const auto* reply = std::get_if<queue::OpReply>(&body)) {
+        if (const auto* to = std::get_if<ConnectionRef>(&reply->reply_to.who)) {
+            hand_to(*to, *reply, ctx);
+        }
+    } else if (const auto* subscribed = std::get_if<queue::Subscribed>(&body)) {
+        synchronise(*subscribed, ctx);
+    } else if (const auto* refused = std::get_if<queue::SubscribeRefused>(&body)) {
+        refuse_waiting(*refused, ctx);
+    } else if (const auto* ended = std::get_if<queue::Ended>(&body)) {
+        end(*ended, ctx);
+    } else if (const auto* attached = std::get_if<user::Attached>(&body)) {
+        if (find(attached->connection.connection) == nullptr) {
+            // It went while it was being attached: the user queue must not wait for it.
+            ctx.send(message.from, user::Detach{UserId{}, attached->cep});
+        }
+        hand_to(attached->connection, *attached, ctx);
+    } else if (const auto* stale = std::get_if<user::Stale>(&body)) {
+        hand_to(stale->connection, *stale, ctx);
+    } else if (const auto* kick = std::get_if<user::Kick>(&body)) {
+        hand_to(kick->connection, *kick, ctx);
+    } else if (const auto* changed = std::get_if<user::MembershipChanged>(&body)) {
+        hand_to(changed->connection, *changed, ctx);
+    } else if (const auto* told = std::get_if<user::Told>(&body)) {
+        hand_to(told->connection, *told, ctx);
+    } else if (const auto* fence = std::get_if<queue::FenceReply>(&body)) {
+        hand_to(fence->connection, *fence, ctx);
+    }
+}
+
+template <typename Answer>
+void Gateway::hand_to(const ConnectionRef& to, const Answer& answer, Context& ctx) {
+    if (Connection* connection = find(to.connection)) {
+        connection->take(answer, ctx);
+        finish(to.connection, ctx);
+    }
+}
+
+void Gateway::step(const Step& at) {
+    Context ctx = context(at);
+    for (const ConnectionId id : std::exchange(kept_back_, {})) {
+        if (Connection* connection = find(id)) {
+            connection->is_kept_back = false;
+            connection->resume_output(ctx);
+            finish(id, ctx);
+        }
+    }
+    while (!timers_.empty() && timers_.top().at <= ctx.now) {
+        const Timer timer = timers_.top();
+        timers_.pop();
+        Connection* connection = find(timer.connection);
+        if (connection == nullptr || connection->timer_at != timer.at) {
+            continue;
+        }
+        connection->timer_at = Instant::max();
+        connection->time_passed(ctx);
+        finish(timer.connection, ctx);
+    }
+    drop_idle_replicas(ctx);
+}
+
+std::optional<Instant> Gateway::next_wake() const noexcept {
+    if (!kept_back_.empty()) {
+        return Instant::min();
+    }
+    std::optional<Instant> next;
+    if (!timers_.empty()) {
+        next = timers_.top().at;
+    }
+    if (!idle_replicas_.empty()) {
+        const Instant at = idle_replicas_.front().since + settings_->limits.replica_idle_time;
+        next = next ? std::min(*next, at) : at;
+    }
+    return next;
+}
+
+// What every step of a connection ends with: its wishes, its timer, its end.
+void Gateway::finish(ConnectionId id, Context& ctx) {
+    Connection* connection = find(id);
+    do {
+        grant_wishes(ctx);
+    } while (connection != nullptr && connection->wish_postponed(ctx));
+    if (connection == nullptr) {
+        return;
+    }
+    if (connection->state() == Connection::State::closed) {
+        connections_[slot_of(id)].reset();
+        return;
+    }
+    if (connection->wants_turn() && !connection->is_kept_back) {
+        connection->is_kept_back = true;
+        kept_back_.push_back(id);
+    }
+    const Instant at = connection->deadline(settings_->limits);
+    if (at < connection->timer_at) {
+        connection->timer_at = at;
+        timers_.push(Timer{at, id});
+    }
+}
+
+// ---- Followers -------------------------------------------------------------------------------
+
+void Gateway::grant_wishes(Context& ctx) {
+    // Granting may lead to further wishes (a follower that is too slow is closed).
+    for (std::size_t i = 0; i < wishes_.size(); ++i) {
+        const Wish wish = std::move(wishes_[i]);
+        grant(wish, ctx);
+    }
+    wishes_.clear();
+}
+
+void Gateway::grant(const Wish& wish, Context& ctx) {
+    Connection* connection = find(wish.connection);
+    if (connection == nullptr) {
+        return;
+    }
+    if (wish.kind == Wish::Kind::unfollow) {
+        unfollow(*connection, wish.queue, ctx);
+    } else if (connection->state() == Connection::State::closed) {
+        return;  // It has wished and then been closed within one step.
+    } else if (wish.kind == Wish::Kind::follow) {
+        follow(wish, ctx);
+    } else {
+        answer_history(wish, *connection, ctx);
+    }
+}
+
+void Gateway::answer_history(const Wish& wish, Connection& connection, Context& ctx) {
+    const Following* followed = connection.following(wish.queue.text());
+    if (followed == nullptr || !followed->is_live) {
+        // Whether it may read at all is known with its welcome.
+        connection.say_retry(wish.request, ErrorCode::retry, welcome_wait, ctx);
+        return;
+    }
+    connection.put(find(wish.queue)->history(wish, ctx), Weight::normal, ctx);
+}
+
+void Gateway::follow(const Wish& wish, Context& ctx) {
+    auto& slot = replicas_[wish.queue];
+    if (slot == nullptr) {
+        slot = std::make_unique<Replica>(wish.queue);
+        ++counters_.replicas;
+    }
+    const Follower follower{.connection = wish.connection,
+                            .request = wish.request,
+                            .cursor = wish.cursor,
+                            .was_ahead = wish.was_ahead};
+    if (slot->state() == Replica::State::live) {
+        serve(*slot, follower, ctx);
+        return;
+    }
+    slot->waiting.push_back(follower);
+    if (slot->state() == Replica::State::cold) {
+        slot->subscribe(ctx);
+    }
+}
+
+// Welcomes a follower: from then on it gets each event.
+void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
+    Connection* connection = find(follower.connection);
+    Following* followed =
+        connection == nullptr ? nullptr : connection->following(replica.name().text());
+    if (followed == nullptr) {
+        note_idle(replica, ctx);
+        return;  // It has changed its mind, or is gone.
+    }
+    follower.is_member = followed->is_member;
+    if (!replica.may_listen(follower.is_member)) {
+        stop_serving(replica, *connection);
+        connection->follow_refused(replica.name(), follower.request, ErrorCode::forbidden, ctx);
+        note_idle(replica, ctx);
+        return;
+    }
+    if (followed->is_live && follower.cursor) {
+        follower.cursor = replica.at();  // It has, or will have, seen all: nothing comes twice.
+    }
+    if (follower.cursor && *follower.cursor > replica.at() && !follower.was_ahead) {
+        // Its last gateway was ahead of this one: nobody is stepped back (R23). If it is ahead of
+        // the owner too, the owner has lost what it saw.
+        follower.was_ahead = true;
+        replica.waiting.push_back(follower);
+        if (replica.state() == Replica::State::live) {
+            replica.subscribe(ctx);
+        }
+        return;
+    }
+    if (connection->postpones_welcomes()) {
+        Wish wish;
+        wish.connection = follower.connection;
+        wish.queue = replica.name();
+        wish.request = follower.request;
+        wish.cursor = follower.cursor;
+        wish.was_ahead = follower.was_ahead;
+        connection->postpone(std::move(wish));
+        note_idle(replica, ctx);
+        return;
+    }
+    hand_welcome(replica, *connection, replica.welcome(follower, ctx), ctx);
+}
+
+void Gateway::hand_welcome(Replica& replica, Connection& connection, const Welcome& welcome,
+                           Context& ctx) {
+    const QueueName& queue = replica.name();
+    if (welcome.reset) {
+        ++counters_.resets;
+        connection.put_snapshot(*welcome.reset, queue, replica.at().seq, ctx);
+    }
+    for (const auto& replay : welcome.replays) {
+        connection.put_replay(queue, replay.event, replay.prev, ctx);
+    }
+    connection.put_snapshot(welcome.joined, queue, replica.at().seq, ctx);
+    Following& followed = *connection.following(queue.text());
+    if (!followed.is_live && connection.state() != Connection::State::closed) {
+        followed.is_live = true;
+        followed.listener_index = static_cast<std::uint32_t>(replica.listeners.size());
+        replica.listeners.push_back(connection.id());
+    }
+}
+
+// The connection gets no more events.
+void Gateway::stop_serving(Replica& replica, Connection& connection) {
+    Following* followed = connection.following(replica.name().text());
+    if (followed == nullptr || !followed->is_live) {
+        return;
+    }
+    // The last listener takes the place of the one that goes.
+    const std::uint32_t index = followed->listener_index;
+    MUSTER_CHECK(replica.listeners[index] == connection.id());
+    const ConnectionId last = replica.listeners.back();
+    replica.listeners[index] = last;
+    replica.listeners.pop_back();
+    if (last != connection.id()) {
+        find(last)->following(replica.name().text())->listener_index = index;
+    }
+    followed->is_live = false;
+}
+
+void Gateway::unfollow(Connection& connection, const QueueName& queue, Context& ctx) {
+    Replica* replica = find(queue);
+    if (replica != nullptr) {
+        stop_serving(*replica, connection);
+        std::erase_if(replica->waiting, [&](const Follower& waiting) {
+            if (waiting.connection == connection.id() && waiting.request) {
+                connection.say_ok(waiting.request, ctx);
+            }
+            return waiting.connection == connection.id();
+        });
+    }
+    connection.forget(queue, ctx);
+    if (replica != nullptr) {
+        note_idle(*replica, ctx);
+    }
+}
+
+void Gateway::note_idle(Replica& replica, Context& ctx) {
+    if (replica.listeners.empty() && replica.waiting.empty()) {
+        replica.idle_since = ctx.now;
+        idle_replicas_.push(IdleReplica{ctx.now, replica.name()});
+    }
+}
+
+void Gateway::drop_idle_replicas(Context& ctx) {
+    while (!idle_replicas_.empty() &&
+           idle_replicas_.front().since + settings_->limits.replica_idle_time <= ctx.now) {
+        const IdleReplica idle = idle_replicas_.pop();
+        Replica* replica = find(idle.queue);
+        if (replica == nullptr || !replica->listeners.empty() || !replica->waiting.empty() ||
+            replica->idle_since != idle.since) {
+            continue;
+        }
+        if (replica->state() != Replica::State::cold) {
+            replica->unsubscribe(ctx);
+        }
+        replicas_.erase(idle.queue);
+        --counters_.replicas;
+    }
+}
+
+// ---- Replicas --------------------------------------------------------------------------------
+
+void Gateway::publish(const queue::Published& published, Context& ctx) {
+    Replica* replica = find(published.queue);
+    if (replica == nullptr) {
+        return;
+    }
+    switch (replica->apply(published, ctx)) {
+        case Replica::Applied::old: return;
+        case Replica::Applied::gap: replica->subscribe(ctx); return;
+        case Replica::Applied::applied: break;
+    }
+    ++counters_.events_in;
+    if (replica->listeners.empty()) {
+        return;
+    }
+    ++counters_.encodes;
+    const SharedText frame =
+        encode_event(published.queue, *published.event, std::nullopt, {}, ctx.work.encoded);
+    const Outgoing::Delivery delivery{published.queue, published.event, frame,
+                                      replica->slow_policy(*published.event)};
+    for (const ConnectionId id : replica->listeners) {
+        Connection& connection = *find(id);
+        connection.put(delivery, ctx);
+        if (connection.needs_care()) {
+            in_need_.push_back(id);
+        }
+    }
+    for (const ConnectionId id : in_need_) {
+        finish(id, ctx);
+    }
+    in_need_.clear();
+}
+
+void Gateway::synchronise(const queue::Subscribed& subscribed, Context& ctx) {
+    Replica* replica = find(subscribed.queue);
+    const Cursor before = replica == nullptr ? Cursor{} : replica->at();
+    if (replica == nullptr || !replica->synchronise(subscribed)) {
+        return;
+    }
+    if (replica->at() != before) {
+        serve_again(*replica, before, ctx);
+    }
+    for (const auto& follower : std::exchange(replica->waiting, {})) {
+        serve(*replica, follower, ctx);
+        finish(follower.connection, ctx);
+    }
+}
+
+// After a gap, who was served before goes on from where the replica was.
+void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
+    std::array<std::optional<Welcome>, 2> shared;  // Encoded once: for members, and for the others.
+    for (const ConnectionId id : std::vector(replica.listeners)) {
+        Connection& connection = *find(id);
+        stop_serving(replica, connection);
+        const bool is_member = connection.following(replica.name().text())->is_member;
+        const Follower follower{
+            .connection = id, .request = {}, .cursor = before, .is_member = is_member};
+        if (!replica.may_listen(is_member) || connection.postpones_welcomes()) {
+            serve(replica, follower, ctx);
+        } else {
+            auto& welcome = shared[is_member ? 1 : 0];
+            if (!welcome) {
+                welcome = replica.welcome(follower, ctx);
+            }
+            hand_welcome(replica, connection, *welcome, ctx);
+        }
+        finish(id, ctx);
+    }
+}
+
+void Gateway::refuse_waiting(const queue::SubscribeRefused& refused, Context& ctx) {
+    Replica* replica = find(refused.queue);
+    if (replica != nullptr && replica->sub() == refused.sub) {
+        end(*replica, "gone", refused.code, ctx);
+    }
+}
+
+void Gateway::end(const queue::Ended& ended, Context& ctx) {
+    Replica* replica = find(ended.queue);
+    if (replica != nullptr && replica->sub() == ended.sub) {
+        end(*replica, "deleted", ErrorCode::no_queue, ctx);
+    }
+}
+
+void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Context& ctx) {
+    const QueueName queue = replica.name();
+    const Cursor at = replica.at();
+    for (const ConnectionId id : std::exchange(replica.listeners, {})) {
+        ++counters_.resets;
+        find(id)->followed_ended(queue, at, why, ctx);
+        finish(id, ctx);
+    }
+    for (const auto& follower : std::exchange(replica.waiting, {})) {
+        if (Connection* connection = find(follower.connection)) {
+            connection->follow_refused(queue, follower.request, code, ctx);
+            finish(follower.connection, ctx);
+        }
+    }
+    replicas_.erase(queue);
+    --counters_.replicas;
+}
+
+Connection* Gateway::find(ConnectionId id) noexcept {
+    const std::size_t slot = slot_of(id);
+    Connection* connection = slot < connections_.size() ? connections_[slot].get() : nullptr;
+    return connection != nullptr && connection->id() == id ? connection : nullptr;
+}
+
+Replica* Gateway::find(const QueueName& queue) noexcept {
+    const auto found = replicas_.find(queue);
+    return found == replicas_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace muster::gateway

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/shared_text.h"
+#include "base/time.h"
+
+/// What a gateway shard's machine takes from the shell's sockets and what it asks of them. What it
+/// exchanges with queues and user queues stands in core/actor/messages.h.
+namespace muster::gateway {
+
+/// The shell numbers connections so that the low bits are a place in a table, used again once it is
+/// free, and the high bits count up: an id never comes back.
+inline constexpr unsigned slot_bits = 24;
+
+[[nodiscard]] inline std::size_t slot_of(ConnectionId id) noexcept {
+    return id.value & ((std::uint64_t{1} << slot_bits) - 1);
+}
+
+// ---- Taken ---------------------------------------------------------------------------------
+
+/// A client's socket was accepted. `peer` is its address, for limits and log lines.
+struct Opened {
+    ConnectionId connection;
+    std::string peer;
+};
+
+/// Bytes have come. They may be changed where they lie (unmasked), and are gone after the step.
+struct Received {
+    ConnectionId connection;
+    std::span<char> bytes;
+};
+
+/// The socket is closed, by whomever.
+struct SocketClosed {
+    ConnectionId connection;
+};
+
+/// The kernel did not take all that was put out: the shell holds the rest. Until `Drained` comes,
+/// nothing more is put out for this connection.
+struct Blocked {
+    ConnectionId connection;
+};
+struct Drained {
+    ConnectionId connection;
+};
+
+/// The server is about to stop: clients are asked to go elsewhere, then closed.
+struct Stopping {};
+
+using Event = std::variant<Opened, Received, SocketClosed, Blocked, Drained, Stopping>;
+
+// ---- Given ---------------------------------------------------------------------------------
+
+/// Bytes for a connection. All of a turn leave in one write at its end.
+struct Output {
+    ConnectionId connection;
+    SharedText bytes;
+    bool then_close = false;  ///< close the socket once these have left
+};
+
+using Outputs = std::vector<Output>;
+
+/// A file of the built-in pages, ready to be served.
+struct Page {
+    std::string path;  ///< `/`, `/assets/index-abc.js`
+    std::string content_type;
+    std::string etag;  ///< with quotes
+    SharedText gzip;   ///< the body, always sent gzip-encoded
+    bool is_immutable = false;  ///< its name changes with its content
+};
+
+/// Limits of one gateway shard and its connections (GUARANTEES.md section 4).
+struct Limits {
+    Duration handshake_time = std::chrono::seconds{5};  ///< from accept to the request's end
+    Duration hello_time = std::chrono::seconds{5};      ///< from the handshake to the hello
+    Duration attach_time = std::chrono::seconds{8};     ///< from the hello to our answer
+    Duration resolve_time = std::chrono::seconds{30};   ///< life of a resolve-only connection
+    Duration ping_interval = std::chrono::seconds{15};
+    Duration dead_after = std::chrono::seconds{35};     ///< without a byte
+    Duration token_grace = std::chrono::seconds{60};    ///< after a token's expiry
+    Duration replica_idle_time = std::chrono::seconds{30};
+    std::uint32_t frame_bytes_max = 64 * 1024;          ///< of a client's message
+    std::uint32_t out_bytes_max = 64 * 1024;            ///< waiting for one connection
+    std::uint32_t out_messages_max = 256;
+    std::uint32_t out_keys_max = 4'096;                 ///< conflated changes that wait
+    std::uint32_t out_snapshots_max = 2;
+    std::uint32_t queues_max = 64;                      ///< joined and listened to, a connection
+    std::uint32_t ops_per_second = 40;                  ///< 0: no limit
+    std::uint32_t ops_burst = 80;
+    std::uint32_t pings_per_second = 10;
+    std::uint32_t pings_burst = 100;
+    std::uint32_t listed_members_max = 1'024;
+    std::uint32_t history_answer_bytes_max = 48 * 1024;
+    Duration stop_spread = std::chrono::seconds{1};     ///< told to clients when we stop
+
+    friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+/// What a gateway shard has counted since its start. Each shard has its own; they are added up.
+struct Counters {
+    std::uint64_t connections_opened = 0;
+    std::uint64_t connections_open = 0;
+    std::uint64_t users_online = 0;     ///< connections past their hello
+    std::uint64_t frames_in = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t ops_in = 0;
+    std::uint64_t deliveries = 0;       ///< events put out, counted per receiver
+    std::uint64_t events_in = 0;        ///< events of queues that came to replicas
+    std::uint64_t encodes = 0;          ///< frames built for events
+    std::uint64_t bytes_out = 0;
+    std::uint64_t conflated = 0;        ///< changes replaced by newer ones before they left
+    std::uint64_t dropped = 0;          ///< messages dropped for slow listeners, each covered by a gap
+    std::uint64_t replayed = 0;
+    std::uint64_t resets = 0;
+    std::uint64_t logins_refused = 0;
+    std::uint64_t closed_slow = 0;
+    std::uint64_t closed_silent = 0;
+    std::uint64_t closed_protocol = 0;  ///< framing, bad frames, abuse, handshake
+    std::uint64_t closed_superseded = 0;
+    std::uint64_t http_requests = 0;
+    std::uint64_t replicas = 0;
+    std::uint64_t http_refused = 0;
+
+    /// Adds another shard's.
+    Counters& operator+=(const Counters& other) noexcept;
+};
+
+}  // namespace muster::gateway

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "base/ids.h"
+#include "base/name.h"
+#include "base/shared_text.h"
+#include "core/gateway/context.h"
+#include "core/queue/messages.h"
+
+namespace muster::gateway {
+
+/// How a frame counts against what may wait for one connection.
+enum class Weight : std::uint8_t {
+    normal,    ///< by count and bytes
+    snapshot,  ///< at most Limits::out_snapshots_max of these
+    replay,    ///< drawn from a history, which has its own bound
+};
+
+/// What goes out to one connection: at once while it keeps up; otherwise it waits here, bounded.
+///
+/// State and members that wait are conflated: the newest value of a key takes the place of the
+/// older one, at the newest's place in seq. Messages that wait are counted; past the bound the
+/// mount's policy drops the oldest (and says so with a gap) or the connection is too slow. Only who
+/// is blocked is slow: what a turn holds back for the others leaves early where it would not fit.
+///
+/// Owns:       the frames and events that wait, and for each queue the seq last put out while it is
+///             not in step with its replica.
+/// Invariants: what leaves of one queue has growing seqs; a frame names `prev` where it does not
+///             follow seq - 1. Nothing is put out while the socket is blocked. A turn puts out
+///             out_bytes_max (or one frame); more only where the bounds would be broken otherwise.
+///             Idle it owns no memory beyond itself.
+class Outgoing {
+public:
+    explicit Outgoing(ConnectionId connection) : connection_(connection) {}
+
+    enum class Outcome : std::uint8_t { taken, too_slow };
+
+    /// Puts out ready bytes, or keeps them until there is room.
+    [[nodiscard]] Outcome put(SharedText frame, Weight weight, Context& ctx);
+
+    /// The same for a `joined` or `reset`: after it the client's cursor of `queue` is at `seq`.
+    [[nodiscard]] Outcome put_snapshot(SharedText frame, const QueueName& queue, Seq seq,
+                                       Context& ctx);
+
+    /// An event of a followed queue, with the frame that all share.
+    struct Delivery {
+        const QueueName& queue;
+        const queue::EventPtr& event;
+        const SharedText& frame;
+        queue::SlowPolicy slow = queue::SlowPolicy::close;
+    };
+    [[nodiscard]] Outcome put(const Delivery& delivery, Context& ctx);
+
+    /// A message of a history, for a client that missed it; `prev` is the cursor that it follows.
+    void put_replay(const QueueName& queue, const queue::EventPtr& event, Seq prev, Context& ctx);
+
+    void blocked() noexcept { is_blocked_ = true; }
+    void drained() noexcept { is_blocked_ = false; }
+
+    /// Puts out what waits, as far as there is room. To be called after drained(), and in the next
+    /// turn while wants_turn().
+    void resume(Context& ctx);
+
+    /// Returns whether something waits that only this turn's bound keeps back.
+    [[nodiscard]] bool wants_turn() const noexcept { return waiting_ != nullptr && !is_blocked_; }
+
+    /// Returns whether a snapshot waits: then no further one should be made.
+    [[nodiscard]] bool has_snapshot_waiting() const noexcept {
+        return waiting_ != nullptr && waiting_->snapshots > 0;
+    }
+
+    /// Drops the events of `queue` that wait: it is followed no more. Answers still leave.
+    void forget(const QueueName& queue);
+
+    [[nodiscard]] std::size_t waiting_count() const noexcept;
+
+private:
+    /// One thing that waits: ready bytes, an event (or one key of it), or a gap of lost messages.
+    struct Item {
+        SharedText frame;
+        Weight weight = Weight::normal;
+        QueueName queue;              ///< not of ready bytes that move no cursor
+        std::optional<Seq> moves_to;  ///< ready bytes: the client's cursor after them
+        queue::EventPtr event;
+        std::uint32_t change_index = 0;
+        MountName gap_mount;  ///< set: messages from … to of it were dropped
+        Seq gap_from = 0;
+        Seq gap_to = 0;
+        bool is_conflated = false;
+        std::uint32_t bytes = 0;
+    };
+    using Place = std::uint64_t;
+    using Items = std::map<Place, Item>;
+    /// (queue, mount, key); members conflate under the empty mount.
+    using ConflationKey = std::tuple<QueueName, std::string, std::string>;
+
+    struct Waiting {
+        Items items;
+        Place next_place = 0;
+        std::map<ConflationKey, Place> conflated;
+        std::map<std::pair<QueueName, MountName>, Place> gaps;
+        std::map<QueueName, Seq> last_put_out;  ///< of queues that are not in step
+        std::size_t messages = 0;               ///< of Weight::normal, not conflated
+        std::size_t bytes = 0;                  ///< of these
+        std::size_t snapshots = 0;
+    };
+
+    [[nodiscard]] bool has_room(std::size_t bytes, Context& ctx) noexcept;
+    void put_out(SharedText frame, Context& ctx);
+    void put_out_first(Context& ctx);
+    void put_out_event(Items::iterator first, Context& ctx);
+    [[nodiscard]] Outcome put_ready(Item item, Context& ctx);
+    [[nodiscard]] Outcome keep_within_bounds(Context& ctx);
+    [[nodiscard]] bool fits(const Limits& limits) const noexcept;
+    Waiting& waiting();
+    void push(Item item);
+    void push_event(const Delivery& delivery, Context& ctx);
+    void push_conflated(Item item, ConflationKey key, Context& ctx);
+    void erase(Items::iterator item);
+    [[nodiscard]] bool drop_oldest(const QueueName& queue, const MountName& mount, Context& ctx);
+
+    ConnectionId connection_;
+    std::unique_ptr<Waiting> waiting_;
+    std::uint64_t turn_ = 0;
+    std::uint32_t turn_bytes_ = 0;
+    bool is_blocked_ = false;
+};
+
+}  // namespace muster::gateway
