@@ -1,0 +1,81 @@
+#include "client/server_address.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+
+#include <fmt/format.h>
+
+namespace muster::detail {
+
+namespace {
+
+constexpr std::string_view default_port = "7400";
+constexpr std::string_view default_target = "/connect";
+
+bool is_printable(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+bool is_port(std::string_view text) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    return error == std::errc{} && end == text.data() + text.size() && port != 0;
+}
+
+}  // namespace
+
+Result<ServerAddress> parse_server_address(std::string_view url) {
+    const auto bad = [url](std::string_view what) {
+        return failure(ErrorCode::bad_settings, fmt::format("server `{}`: {}", url, what));
+    };
+    constexpr std::string_view scheme = "ws://";
+    if (url.starts_with("wss://")) {
+        return bad("TLS is not spoken by this client; use ws://, or a proxy that adds TLS");
+    }
+    if (!url.starts_with(scheme)) {
+        return bad("a server's address looks like ws://127.0.0.1:7400");
+    }
+    if (!is_printable(url)) {
+        return bad("spaces and special characters are not allowed");
+    }
+    std::string_view rest = url.substr(scheme.size());
+    ServerAddress address;
+    const std::size_t slash = rest.find('/');
+    address.target =
+        slash == rest.npos || slash + 1 == rest.size() ? default_target : rest.substr(slash);
+    rest = rest.substr(0, slash);
+    if (rest.find('@') != rest.npos) {
+        return bad("no user name here; give a token instead");
+    }
+    std::string_view host = rest;
+    std::string_view port;
+    if (rest.starts_with('[')) {
+        const std::size_t bracket = rest.find(']');
+        if (bracket == rest.npos) {
+            return bad("a `]` is missing");
+        }
+        host = rest.substr(1, bracket - 1);
+        port = rest.substr(bracket + 1);
+        if (!port.empty() && !port.starts_with(':')) {
+            return bad("after `]` comes the port");
+        }
+    } else if (const std::size_t colon = rest.find(':'); colon != rest.npos) {
+        host = rest.substr(0, colon);
+        port = rest.substr(colon);
+    }
+    address.port = port.empty() ? default_port : port.substr(1);
+    address.host = host;
+    if (address.host.empty()) {
+        return bad("the host is missing");
+    }
+    if (!is_port(address.port)) {
+        return bad("the port is a number from 1 to 65535");
+    }
+    address.shown = address.host.find(':') == std::string::npos
+                        ? fmt::format("{}:{}", address.host, address.port)
+                        : fmt::format("[{}]:{}", address.host, address.port);
+    return address;
+}
+
+}  // namespace muster::detail

@@ -1,0 +1,472 @@
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "core/client/test_bench.h"
+
+// How a client follows queues: cursors, gaps, resets, memberships.
+namespace muster::client {
+namespace {
+
+using namespace std::chrono_literals;
+using Follow = Client::Follow;
+using State = Client::State;
+using wire::ClientOp;
+
+constexpr std::string_view room = "/room/1";
+
+Bench bench_in_room() {
+    Bench bench;
+    bench.go_online();
+    bench.join(room, {Inc{7}, 3});
+    return bench;
+}
+
+wire::ResetFrame reset(Cursor at, std::string_view why) {
+    wire::ResetFrame frame;
+    frame.queue = room;
+    frame.at = at;
+    frame.why = why;
+    return frame;
+}
+
+Seq cursor(const Bench& bench) { return bench.client.find(room)->at().seq; }
+
+bool broke(const Bench& bench) {
+    const auto* close = bench.only<CloseSocket>();
+    return close != nullptr && close->close_code == 1002 && bench.client.state() == State::idle;
+}
+
+TEST_CASE("events that follow one another are delivered and move the cursor") {
+    Bench bench = bench_in_room();
+    bench.receive(Bench::message(room, 4));
+    REQUIRE(bench.delivered<wire::MsgFrame>() != nullptr);
+    CHECK(bench.delivered<wire::MsgFrame>()->from == "bob");
+    wire::StateFrame state;
+    state.queue = room;
+    state.mount = "scores";
+    state.seq = 5;
+    state.changes = {{"alice", wire::Data{"8"}}};
+    bench.receive(state);
+    CHECK(bench.delivered<wire::StateFrame>() != nullptr);
+    CHECK(bench.client.find(room)->find("scores", "alice")->value.bytes() == "8");
+    wire::MembersFrame members;
+    members.queue = room;
+    members.seq = 6;
+    members.set = {{"eve", "{}"}};
+    members.count = 2;
+    bench.receive(members);
+    CHECK(bench.client.find(room)->member_count() == 2);
+    wire::MountChangeFrame mount;
+    mount.queue = room;
+    mount.mount = "positions";
+    mount.seq = 7;
+    mount.type = "state";
+    bench.receive(mount);
+    CHECK(bench.delivered<wire::MountChangeFrame>() != nullptr);
+    CHECK(cursor(bench) == 7);
+}
+
+TEST_CASE("an event out of place is not delivered: the client closes with 1002 and resumes") {
+    for (const Seq seq : {0U, 1U, 3U, 5U, 100U}) {
+        CAPTURE(seq);
+        Bench bench = bench_in_room();
+        bench.receive(Bench::message(room, seq));
+        CHECK(bench.all<Deliver>().empty());
+        CHECK(broke(bench));
+        bench.come_back();
+        REQUIRE(bench.last_hello().since.size() == 1);
+        CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
+    }
+}
+
+TEST_CASE("a conflated stream names what its event follows") {
+    Bench bench = bench_in_room();
+    auto message = Bench::message(room, 9);
+    message.prev = 3;
+    bench.receive(message);
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    CHECK(cursor(bench) == 9);
+    message.seq = 12;
+    message.prev = 8;
+    bench.receive(message);
+    CHECK(broke(bench));
+}
+
+TEST_CASE("a resume names the cursor, takes what was missed, and joined ends it") {
+    Bench bench = bench_in_room();
+    bench.receive(Bench::message(room, 4));
+    bench.cut();
+    bench.come_back();
+    REQUIRE(bench.last_hello().since.size() == 1);
+    CHECK(bench.last_hello().since[0].first == room);
+    CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 4});
+    CHECK(bench.client.follow(room) == Follow::resuming);
+    // The state changes between are not replayed: `joined` brings the state.
+    bench.receive(Bench::message(room, 6));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    CHECK(cursor(bench) == 4);
+    bench.receive(Bench::joined(room, {Inc{7}, 8}));
+    CHECK(bench.delivered<wire::JoinedFrame>() != nullptr);
+    CHECK(cursor(bench) == 8);
+    CHECK(bench.client.follow(room) == Follow::live);
+    bench.receive(Bench::message(room, 9));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+}
+
+TEST_CASE("a resume that is cut goes on from the same cursor and shows nothing twice") {
+    Bench bench = bench_in_room();
+    bench.cut();
+    bench.come_back();
+    bench.receive(Bench::message(room, 5));
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
+    bench.receive(Bench::message(room, 5));
+    CHECK(bench.all<Deliver>().empty());
+    bench.receive(Bench::message(room, 6));
+    CHECK(bench.all<Deliver>().size() == 1);
+    // A gateway that is behind what was shown must not step the application back.
+    bench.receive(Bench::joined(room, {Inc{7}, 5}));
+    CHECK(broke(bench));
+}
+
+TEST_CASE("joined at an older place or inc breaks the connection") {
+    for (const Cursor at : {Cursor{Inc{7}, 2}, Cursor{Inc{6}, 100}}) {
+        Bench bench = bench_in_room();
+        bench.cut();
+        bench.come_back();
+        bench.receive(Bench::joined(room, at));
+        CHECK(broke(bench));
+    }
+}
+
+TEST_CASE("a late answer to a join is its verdict, but no step back") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Join{});
+    const auto request = bench.sent(ClientOp::join)->request;
+    bench.receive(Bench::message(room, 4));
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, request));
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(bench.all<Deliver>().empty());
+    CHECK(cursor(bench) == 4);
+}
+
+TEST_CASE("RESET replaces the state, unless it is older than the cursor") {
+    Bench bench = bench_in_room();
+    bench.receive(reset({Inc{7}, 9}, "behind"));
+    REQUIRE(bench.delivered<wire::ResetFrame>() != nullptr);
+    CHECK(cursor(bench) == 9);
+    CHECK(bench.client.is_member(room));
+    bench.receive(Bench::message(room, 10));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    for (const Cursor at : {Cursor{Inc{7}, 9}, Cursor{Inc{6}, 50}}) {
+        Bench other = bench_in_room();
+        other.receive(reset({Inc{7}, 10}, "behind"));
+        other.receive(reset(at, "behind"));
+        CHECK(broke(other));
+    }
+}
+
+TEST_CASE("RESET(unknown) may go back") {
+    Bench bench = bench_in_room();
+    bench.receive(reset({Inc{5}, 1}, "unknown"));
+    CHECK(bench.delivered<wire::ResetFrame>() != nullptr);
+    CHECK(bench.client.find(room)->at() == Cursor{Inc{5}, 1});
+    bench.submit(room, say());
+    CHECK(bench.sent(ClientOp::send)->inc == Inc{5});
+    CHECK(bench.sent(ClientOp::send)->number == 1);
+}
+
+TEST_CASE("RESET(gone) ends the membership, and who had joined joins again") {
+    Bench bench = bench_in_room();
+    bench.receive(reset({Inc{8}, 0}, "gone"));
+    CHECK_FALSE(bench.client.is_member(room));
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    bench.receive(Bench::joined(room, {Inc{8}, 1}, bench.sent(ClientOp::join)->request));
+    CHECK(bench.client.is_member(room));
+}
+
+TEST_CASE("RESET(deleted) ends the membership for good") {
+    Bench bench = bench_in_room();
+    bench.receive(reset({Inc{8}, 0}, "deleted"));
+    CHECK_FALSE(bench.client.is_member(room));
+    CHECK(bench.sent(ClientOp::join) == nullptr);
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.empty());
+}
+
+TEST_CASE("a queue that is not there any more is asked for once more, whatever was wanted of it") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Listen{});
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::listen)->request));
+    bench.receive(reset({}, "gone"));
+    CHECK(bench.delivered<wire::ResetFrame>() != nullptr);
+    const auto* listen = bench.sent(ClientOp::listen);
+    const auto* join = bench.sent(ClientOp::join);
+    REQUIRE(listen != nullptr);
+    REQUIRE(join != nullptr);
+    CHECK_FALSE(join->cursor);
+    CHECK(join->number == 2);  // The inc may live on, only not for this listener.
+    const auto listen_request = listen->request;
+    const auto join_request = join->request;
+    bench.receive(Bench::err(listen_request, ErrorCode::no_queue));
+    CHECK(bench.only<RejoinRefused>() != nullptr);
+    bench.receive(Bench::err(join_request, ErrorCode::no_queue));
+    CHECK(bench.only<RejoinRefused>() != nullptr);
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.empty());
+    CHECK(bench.all<SendFrame>().empty());
+}
+
+TEST_CASE("who leaves but listens as well goes on listening from its cursor") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Listen{});
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::listen)->request));
+    bench.submit(room, Leave{});
+    wire::OkFrame ok;
+    ok.request = bench.sent(ClientOp::leave)->request;
+    bench.receive(ok);
+    REQUIRE(bench.sent(ClientOp::listen) != nullptr);
+    CHECK(bench.sent(ClientOp::listen)->cursor == Cursor{Inc{7}, 3});
+}
+
+TEST_CASE("a join may go on where an earlier life of the client stopped") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{Cursor{Inc{7}, 3}});
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+    const auto request = bench.sent(ClientOp::join)->request;
+    bench.receive(Bench::message(room, 5));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.receive(Bench::joined(room, {Inc{7}, 6}, request));
+    CHECK(bench.delivered<wire::JoinedFrame>() != nullptr);
+}
+
+TEST_CASE("a rejoin that is rejected is told once, and not tried again") {
+    Bench bench = bench_in_room();
+    bench.receive(reset({Inc{8}, 0}, "gone"));
+    bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::forbidden));
+    REQUIRE(bench.only<RejoinRefused>() != nullptr);
+    CHECK(bench.only<RejoinRefused>()->queue == room);
+    CHECK(bench.only<RejoinRefused>()->code == ErrorCode::forbidden);
+    CHECK(bench.all<Verdict>().empty());
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.sent(ClientOp::join) == nullptr);
+}
+
+TEST_CASE("a rejoin that a full gateway refuses stays open") {
+    Bench bench = bench_in_room();
+    bench.receive(reset({Inc{8}, 0}, "gone"));
+    wire::RefusedFrame refused;
+    refused.request = bench.sent(ClientOp::join)->request;
+    bench.receive(refused);
+    bench.pass(3s);
+    CHECK(bench.sent(ClientOp::join) != nullptr);
+}
+
+TEST_CASE("a resume in which the membership is gone joins again") {
+    Bench bench = bench_in_room();
+    bench.cut();
+    bench.come_back();
+    auto joined = Bench::joined(room, {Inc{7}, 5});
+    joined.member = false;
+    bench.receive(joined);
+    CHECK(bench.sent(ClientOp::join) != nullptr);
+    CHECK(bench.sent(ClientOp::join)->number == 2);
+}
+
+TEST_CASE("a watcher is no member, follows the stream and resumes it") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Listen{});
+    auto joined = Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::listen)->request);
+    joined.member = false;
+    bench.receive(joined);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK_FALSE(bench.client.is_member(room));
+    bench.receive(Bench::message(room, 4));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.size() == 1);
+    joined.request.reset();
+    joined.at.seq = 4;
+    bench.receive(joined);
+    CHECK(bench.sent(ClientOp::join) == nullptr);
+    // And it may write, if the mount lets it.
+    bench.submit(room, say());
+    CHECK(bench.sent(ClientOp::send)->number == 1);
+}
+
+TEST_CASE("after unlisten and leave the stream is not wanted any more") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Leave{});
+    const auto request = bench.sent(ClientOp::leave)->request;
+    bench.receive(Bench::message(room, 4));  // Still under way.
+    CHECK(bench.all<Deliver>().size() == 1);
+    wire::OkFrame ok;
+    ok.request = request;
+    bench.receive(ok);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK_FALSE(bench.client.is_member(room));
+    bench.receive(Bench::message(room, 77));
+    CHECK(bench.outbox.empty());
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.empty());
+}
+
+TEST_CASE("a second listen to a live stream names no cursor, a first one after a while does") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Listen{});
+    CHECK_FALSE(bench.sent(ClientOp::listen)->cursor);
+    bench.submit(room, Leave{});
+    bench.submit(room, Unlisten{});
+    for (const auto* frame : bench.all<SendFrame>()) {
+        CHECK(frame->frame.op == ClientOp::unlisten);
+    }
+}
+
+TEST_CASE("who joins again says up to where it has seen the queue") {
+    Bench bench = bench_in_room();
+    bench.receive(Bench::message(room, 4));
+    bench.submit(room, Leave{});
+    wire::OkFrame ok;
+    ok.request = bench.sent(ClientOp::leave)->request;
+    bench.receive(ok);
+    bench.submit(room, Join{});
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 4});
+    const auto request = bench.sent(ClientOp::join)->request;
+    bench.receive(Bench::message(room, 6));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.receive(Bench::joined(room, {Inc{7}, 7}, request));
+    CHECK(cursor(bench) == 7);
+}
+
+TEST_CASE("a queue that the backend joined is followed without having been asked for") {
+    Bench bench;
+    bench.go_online();
+    bench.receive(Bench::joined("/room/9", {Inc{4}, 2}));
+    CHECK(bench.delivered<wire::JoinedFrame>() != nullptr);
+    CHECK(bench.client.is_member("/room/9"));
+    bench.receive(Bench::message("/room/9", 3));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.submit("/room/9", say());
+    CHECK(bench.sent(ClientOp::send)->number == 1);
+}
+
+TEST_CASE("left ends a membership, and the client does not push back in") {
+    Bench bench = bench_in_room();
+    wire::LeftFrame left;
+    left.queue = room;
+    left.why = "kicked";
+    bench.receive(left);
+    REQUIRE(bench.delivered<wire::LeftFrame>() != nullptr);
+    CHECK_FALSE(bench.client.is_member(room));
+    bench.receive(left);
+    CHECK(bench.outbox.empty());
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.sent(ClientOp::join) == nullptr);
+    CHECK(bench.last_hello().since.empty());
+}
+
+TEST_CASE("lost messages and stalls are told and move no cursor") {
+    Bench bench = bench_in_room();
+    wire::GapFrame gap;
+    gap.queue = room;
+    gap.mount = "chat";
+    gap.from = 4;
+    gap.to = 9;
+    bench.receive(gap);
+    CHECK(bench.delivered<wire::GapFrame>() != nullptr);
+    CHECK(cursor(bench) == 3);
+    wire::StalledFrame stalled;
+    stalled.queue = room;
+    stalled.on = true;
+    bench.receive(stalled);
+    CHECK(bench.delivered<wire::StalledFrame>() != nullptr);
+    gap.queue = "/room/unknown";
+    bench.receive(gap);
+    CHECK(bench.outbox.empty());
+}
+
+TEST_CASE("frames of queues that nobody asked for are ignored") {
+    Bench bench = bench_in_room();
+    bench.receive(Bench::message("/room/other", 5));
+    auto other = reset({Inc{9}, 9}, "gone");
+    other.queue = "/room/other";
+    bench.receive(other);
+    wire::LeftFrame left;
+    left.queue = "/room/other";
+    bench.receive(left);
+    bench.receive(Bench::joined("not a name", {Inc{1}, 1}));
+    CHECK(bench.outbox.empty());
+    CHECK(bench.client.state() == State::up);
+}
+
+TEST_CASE("a state too big to keep ends the connection") {
+    Bench bench = bench_in_room();
+    const std::string big(Mirror::bytes_max, 'x');
+    wire::StateFrame state;
+    state.queue = room;
+    state.mount = "scores";
+    state.seq = 4;
+    state.changes = {{"k", wire::Data{big}}};
+    bench.receive(state);
+    CHECK(broke(bench));
+}
+
+TEST_CASE("reliable messages are shown once and acknowledged after the application took them") {
+    Bench bench;
+    bench.go_online();
+    auto mail = Bench::message("/user/alice", 100);
+    mail.mount = "mail";
+    mail.mail = 5;
+    bench.receive(mail);
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    CHECK(bench.all<SendFrame>().empty());
+    bench.receive(mail);  // Not taken yet, so neither shown nor acknowledged.
+    CHECK(bench.outbox.empty());
+    bench.step(MailTaken{5});
+    REQUIRE(bench.sent(ClientOp::ack) != nullptr);
+    CHECK(bench.sent(ClientOp::ack)->acked_mail == 5);
+    bench.cut();
+    bench.come_back();
+    bench.receive(mail);
+    CHECK(bench.all<Deliver>().empty());
+    CHECK(bench.sent(ClientOp::ack) != nullptr);
+    mail.mail = 9;
+    bench.receive(mail);
+    CHECK(bench.all<Deliver>().size() == 1);
+}
+
+TEST_CASE("messages to the user itself need no join and have no cursor") {
+    Bench bench;
+    bench.go_online();
+    bench.receive(Bench::message("/user/alice", 100));
+    bench.receive(Bench::message("/user/alice", 7));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.receive(Bench::message("/user/bob", 8));
+    CHECK(bench.outbox.empty());
+}
+
+TEST_CASE("hello names at most 64 cursors") {
+    Bench bench;
+    bench.go_online();
+    for (int i = 0; i < 70; ++i) {
+        bench.join("/room/" + std::to_string(i), {Inc{7}, 3});
+    }
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.size() == 64);
+}
+
+}  // namespace
+}  // namespace muster::client

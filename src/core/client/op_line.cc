@@ -1,0 +1,348 @@
+#include "core/client/op_line.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+
+namespace muster::client {
+
+namespace {
+
+constexpr std::uint8_t rebinds_max = 3;
+constexpr std::uint8_t holes_until_fill = 2;
+
+bool is_join(const Request& request) noexcept { return std::holds_alternative<Join>(request); }
+
+bool brings_inc(const Request& request) noexcept {
+    return is_join(request) || std::holds_alternative<Listen>(request);
+}
+
+bool is_wanted(const OpLine::Op& op) noexcept { return op.intent == OpLine::Intent::apply; }
+
+}  // namespace
+
+bool is_op(const Request& request) noexcept {
+    return is_join(request) || std::holds_alternative<Leave>(request) ||
+           std::holds_alternative<Send>(request) || std::holds_alternative<Set>(request);
+}
+
+// ---- New requests --------------------------------------------------------------------------
+
+bool OpLine::add(Op op) {
+    if (held_.size() >= held_max) {
+        return false;
+    }
+    held_.push_back(std::move(op));
+    return true;
+}
+
+OpLine::Op* OpLine::open_next() {
+    if (held_.empty()) {
+        return nullptr;
+    }
+    Op& next = held_.front();
+    if (is_op(next.body)) {
+        if (!may_number(next)) {
+            return nullptr;
+        }
+        if (may_stray_ && inc_.value != 0 && next_ == 1 && !is_join(next.body)) {
+            return &open_filler(next_++, inc_, open_.end());
+        }
+        if (inc_.value == 0 || (is_join(next.body) && next_ == 1)) {
+            next.number = 1;  // Of the inc that is there, whichever that is.
+        } else {
+            next.inc = inc_;
+            next.number = next_++;
+        }
+    } else {
+        const auto asks = std::ranges::count(open_, OpNumber{0}, &Op::number);
+        const bool must_wait = std::holds_alternative<History>(next.body) &&
+                               std::ranges::any_of(open_, [](const Op& op) {
+                                   return is_wanted(op) && brings_inc(op.body);
+                               });
+        if (must_wait || static_cast<std::size_t>(asks) >= asks_max) {
+            return nullptr;
+        }
+    }
+    open_.push_back(std::move(next));
+    held_.pop_front();
+    return &open_.back();
+}
+
+bool OpLine::may_number(const Op& op) const noexcept {
+    if (is_pushed_back_ || has_unbound()) {
+        return false;
+    }
+    if (inc_.value == 0) {
+        return is_join(op.body);
+    }
+    const Op* first = lowest(inc_);
+    return first == nullptr || next_ - first->number < (is_guess_ ? 1 : window);
+}
+
+bool OpLine::has_unbound() const noexcept {
+    return std::ranges::any_of(open_,
+                               [](const Op& op) { return op.number != 0 && op.inc.value == 0; });
+}
+
+const OpLine::Op* OpLine::lowest(Inc inc) const noexcept {
+    const auto found = std::ranges::find_if(
+        open_, [inc](const Op& op) { return op.number != 0 && op.inc == inc; });
+    return found == open_.end() ? nullptr : &*found;
+}
+
+bool OpLine::can_hope_for_inc() const noexcept {
+    const auto brings = [](const Op& op) { return is_wanted(op) && brings_inc(op.body); };
+    return inc_.value != 0 || std::ranges::any_of(held_, brings) ||
+           std::ranges::any_of(open_, brings);
+}
+
+bool OpLine::is_next_hopeless() const noexcept {
+    if (held_.empty() || inc_.value != 0) {
+        return false;
+    }
+    const Request& next = held_.front().body;
+    return is_op(next) && !is_join(next) && std::ranges::none_of(open_, [](const Op& op) {
+               return is_wanted(op) && brings_inc(op.body);
+           });
+}
+
+bool OpLine::has_join() const noexcept {
+    const auto joins = [](const Op& op) { return is_wanted(op) && is_join(op.body); };
+    return std::ranges::any_of(held_, joins) || std::ranges::any_of(open_, joins);
+}
+
+bool OpLine::has_listen() const noexcept {
+    const auto listens = [](const Op& op) { return std::holds_alternative<Listen>(op.body); };
+    return std::ranges::any_of(held_, listens) || std::ranges::any_of(open_, listens);
+}
+
+// ---- Sending -------------------------------------------------------------------------------
+
+void OpLine::sent(Op& op, Instant now) {
+    ++op.attempts;
+    op.is_due = false;
+    may_stray_ = may_stray_ || (op.number != 0 && op.inc.value == 0 && op.attempts > 1);
+    if (!retry_at_) {
+        retry_at_ = now + retry_delay_;
+    }
+}
+
+void OpLine::restart() {
+    pause();
+    retry_delay_ = retry_first;
+    push_backs_ = 0;
+    for (Op& op : open_) {
+        op.is_due = true;
+    }
+}
+
+void OpLine::pause() noexcept {
+    retry_at_.reset();
+    is_pushed_back_ = false;
+}
+
+void OpLine::time_passed(Instant now) {
+    if (!retry_at_ || now < *retry_at_) {
+        return;
+    }
+    if (!is_pushed_back_) {
+        retry_delay_ = std::min(retry_delay_ * 2, retry_max);
+    }
+    pause();
+    for (Op& op : open_) {
+        op.is_due = true;
+    }
+}
+
+// ---- Answers -------------------------------------------------------------------------------
+
+OpLine::Op* OpLine::find(std::uint64_t request) noexcept {
+    const auto found = std::ranges::find(open_, request, &Op::request);
+    return found == open_.end() ? nullptr : &*found;
+}
+
+void OpLine::bind(Inc inc) {
+    if (inc == inc_ || inc.value == 0) {
+        return;
+    }
+    if (inc_.value != 0) {
+        if (earlier_.size() == counted_max) {
+            earlier_.pop_front();
+        }
+        earlier_.push_back({inc_, next_});
+        next_ = 1;
+        is_guess_ = false;
+    }  // Otherwise a guess was made for just the inc that we now get to know.
+    inc_ = inc;
+    const auto known = std::ranges::find(earlier_, inc, &Counted::inc);
+    if (known != earlier_.end()) {
+        next_ = known->next;
+        is_guess_ = false;
+        earlier_.erase(known);
+    }
+}
+
+void OpLine::forget_inc(Inc ended) {
+    std::erase_if(earlier_, [ended](const Counted& counted) { return counted.inc == ended; });
+    if (inc_ == ended) {
+        inc_ = Inc{};
+        next_ = 1;
+        is_guess_ = false;
+    }
+}
+
+OpLine::Op OpLine::settle_ok(Op& op, std::optional<Inc> inc, Instant now) {
+    if (op.number != 0 && op.inc.value == 0) {
+        bind(inc.value_or(Inc{}));
+        next_ = std::max(next_, op.number + 1);
+        is_guess_ = inc_.value == 0;
+    } else if (op.number != 0 && op.inc == inc_) {
+        is_guess_ = false;
+    }
+    return take(op, now);
+}
+
+OpLine::Op OpLine::settle_rejected(Op& op, ErrorCode code, Instant now) {
+    if (op.number != 0 && op.inc.value == 0) {
+        // Where there is no queue, nobody counted the op. Elsewhere the queue did, or its gateway
+        // spoke for it, which nobody can tell from here.
+        if (next_ == 1 && code != ErrorCode::no_queue && code != ErrorCode::bad_name) {
+            next_ = op.number + 1;
+            is_guess_ = true;
+        }
+    } else if (op.number != 0 && op.inc == inc_) {
+        is_guess_ = false;
+    }
+    return take(op, now);
+}
+
+OpLine::Op OpLine::settle_gone(Op& op, Instant now) {
+    if (op.number != 0 && op.inc.value != 0) {
+        forget_inc(op.inc);
+    }
+    return take(op, now);
+}
+
+bool OpLine::rebind_join(Op& op, Instant now) {
+    if (!is_join(op.body) || !is_wanted(op) || op.inc.value == 0 || op.rebinds >= rebinds_max) {
+        return false;
+    }
+    forget_inc(op.inc);
+    requeue(op, now);
+    return true;
+}
+
+bool OpLine::renumber_guess(Op& op, Instant now) {
+    if (!is_guess_ || !is_wanted(op) || op.inc != inc_ || op.number <= 1) {
+        return false;
+    }
+    next_ = 1;
+    is_guess_ = false;
+    requeue(op, now);
+    return true;
+}
+
+OpLine::Op OpLine::settle(Op& op, Instant now) { return take(op, now); }
+
+OpLine::Op OpLine::take(Op& op, Instant now) {
+    const auto at = std::ranges::find_if(open_, [&op](const Op& other) { return &other == &op; });
+    MUSTER_CHECK(at != open_.end());
+    const bool was_first = at == open_.begin();
+    Op taken = std::move(op);
+    open_.erase(at);
+    retry_delay_ = retry_first;
+    push_backs_ = 0;
+    if (open_.empty()) {
+        pause();
+    } else if (was_first && !is_pushed_back_ && retry_at_) {
+        retry_at_ = now + retry_delay_;  // There is progress. Without, one lost ask would starve.
+    }
+    return taken;
+}
+
+void OpLine::requeue(Op& op, Instant now) {
+    Op again = take(op, now);
+    again.request = 0;
+    again.deadline.reset();
+    again.number = 0;
+    again.inc = Inc{};
+    again.attempts = 0;
+    again.holes = 0;
+    ++again.rebinds;
+    again.is_due = true;
+    held_.push_front(std::move(again));
+}
+
+void OpLine::push_back(Op& op, ErrorCode code, Duration after, Instant now) {
+    if (!is_pushed_back_) {
+        const bool is_quick = code == ErrorCode::hole || after > Duration::zero();
+        const Duration shortest = std::max(after, is_quick ? push_back_min : retry_first);
+        const Duration grown = push_back_min * (std::int64_t{1} << std::min(push_backs_, 8U));
+        retry_at_ = now + std::max(shortest, std::min(grown, retry_max));
+        is_pushed_back_ = true;
+        ++push_backs_;
+    }
+    const bool is_lowest = op.number > 1 && lowest(op.inc) == &op;
+    if (code == ErrorCode::hole && is_lowest && ++op.holes >= holes_until_fill) {
+        op.holes = 0;
+        fill_before(op.number, op.inc);
+    }
+}
+
+// All below `number` have been decided here, yet the queue has not seen them: somebody in between
+// gave a final answer of its own. No-ops use these numbers up; where the queue has seen one after
+// all, it repeats its result and nothing happens.
+void OpLine::fill_before(OpNumber number, Inc inc) {
+    for (OpNumber missing = number > window ? number - window : 1; missing < number; ++missing) {
+        const auto before = std::ranges::find_if(
+            open_, [number, inc](const Op& op) { return op.number == number && op.inc == inc; });
+        open_filler(missing, inc, before).is_due = false;  // With the others, after the wait.
+    }
+}
+
+OpLine::Op& OpLine::open_filler(OpNumber number, Inc inc, std::deque<Op>::iterator before) {
+    Op op;
+    op.number = number;
+    op.inc = inc;
+    op.intent = Intent::fill;
+    return *open_.insert(before, std::move(op));
+}
+
+bool OpLine::refuse(Op& op, std::uint32_t attempt) noexcept {
+    return is_wanted(op) && op.attempts == 1 && attempt == 1;
+}
+
+void OpLine::withdraw(Op& op, Intent intent) noexcept {
+    op.intent = intent;
+    op.is_due = true;
+}
+
+// ---- The client's identity -----------------------------------------------------------------
+
+std::vector<OpLine::Op> OpLine::forget_numbers() {
+    std::vector<Op> taken;
+    std::deque<Op> asks;
+    for (Op& op : open_) {
+        if (op.number != 0) {
+            taken.push_back(std::move(op));
+        } else {
+            asks.push_back(std::move(op));
+        }
+    }
+    open_ = std::move(asks);
+    next_ = 1;
+    is_guess_ = false;
+    may_stray_ = false;
+    earlier_.clear();
+    pause();
+    return taken;
+}
+
+bool OpLine::has_open_ops() const noexcept {
+    return std::ranges::any_of(open_, [](const Op& op) { return op.number != 0; });
+}
+
+}  // namespace muster::client
