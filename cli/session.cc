@@ -1,0 +1,110 @@
+#include "cli/session.h"
+
+#include <csignal>
+#include <fstream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/print.h"
+
+namespace muster::cli {
+namespace {
+
+// Set by the signal handler, read between two polls.
+volatile std::sig_atomic_t is_interrupted = 0;
+
+void interrupt(int /*signal*/) { is_interrupted = 1; }
+
+constexpr std::chrono::milliseconds poll_time{100};
+
+}  // namespace
+
+Session::Session(const Target& target) : target_(target) {
+    ClientOptions options;
+    options.servers = {target.server};
+    options.user = target.user;
+    options.token = target.token;
+    options.request_ttl = target.patience;
+    if (!target.token_file.empty()) {
+        std::ifstream file(target.token_file);
+        if (!(file >> options.token)) {
+            trouble_ = fmt::format("cannot read a token from {}", target.token_file);
+        }
+    }
+    client_.emplace(std::move(options));
+}
+
+std::optional<int> Session::wait_for(const std::function<bool()>& done) {
+    if (!trouble_.empty()) {
+        print_error(trouble_);
+        return exit_failed;
+    }
+    const auto give_up_at = std::chrono::steady_clock::now() + target_.patience;
+    while (!done()) {
+        client_->poll(poll_time);
+        const bool is_closed = client_->status().state == Status::State::closed;
+        if (!done() && (is_closed || std::chrono::steady_clock::now() > give_up_at)) {
+            return give_up();
+        }
+    }
+    return std::nullopt;
+}
+
+int Session::give_up() const {
+    const Status& status = client_->status();
+    if (status.state == Status::State::closed) {
+        print_error(status.detail.empty() ? "the server has closed the connection" : status.detail,
+                    status.code);
+        return exit_failed;
+    }
+    print_error(fmt::format("no answer from {}{}{}", target_.server,
+                            status.detail.empty() ? "" : ": ", status.detail),
+                status.code);
+    return exit_unreachable;
+}
+
+int Session::follow(const std::function<bool()>& done) {
+    std::signal(SIGINT, interrupt);
+    std::signal(SIGTERM, interrupt);
+    while (!done() && is_interrupted == 0) {
+        client_->poll(poll_time);
+        if (client_->status().state == Status::State::closed) {
+            return give_up();
+        }
+    }
+    return exit_ok;
+}
+
+std::optional<int> Session::join(Queue& queue) { return enter(queue, true); }
+
+std::optional<int> Session::listen(Queue& queue) { return enter(queue, false); }
+
+std::optional<int> Session::enter(Queue& queue, bool joins) {
+    std::optional<Outcome> outcome;
+    const auto note = [&outcome](const Outcome& o) { outcome = o; };
+    if (joins) {
+        queue.join(note);
+    } else {
+        queue.listen(note);
+    }
+    if (const auto failed = wait_for([&] { return outcome.has_value(); })) {
+        return failed;
+    }
+    if (!outcome->is_ok()) {
+        return print_outcome(*outcome, target_.format);
+    }
+    if (target_.is_verbose) {
+        fmt::print(stderr, "muster: {} {} as {}\n", joins ? "joined" : "listening to", queue.name(),
+                   client_->user());
+    }
+    return std::nullopt;
+}
+
+void Session::leave(Queue& queue) {
+    bool has_left = false;
+    queue.leave([&has_left](const Outcome&) { has_left = true; });
+    static_cast<void>(wait_for([&has_left] { return has_left; }));
+}
+
+}  // namespace muster::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+#include "muster/client.h"
+
+namespace muster::cli {
+
+/// One command's time on line: a client, polled until what the command waits for has happened.
+///
+/// Invariants: waits for a connection and for answers at most Target::patience, and says on stderr
+///             why it gave up.
+class Session {
+public:
+    /// Returns a session, or the exit code where the target's token cannot be read.
+    explicit Session(const Target& target);
+
+    [[nodiscard]] Queue queue(const std::string& name) { return client_->queue(name); }
+
+    /// Polls until `done`, the target's patience is over, or the client is closed for good.
+    /// Returns nothing when `done`, otherwise the exit code.
+    [[nodiscard]] std::optional<int> wait_for(const std::function<bool()>& done);
+
+    /// Polls without an end, until `done`, an interrupt, or the client is closed for good.
+    [[nodiscard]] int follow(const std::function<bool()>& done);
+
+    /// Becomes a member (or only listens) and waits for the answer.
+    [[nodiscard]] std::optional<int> join(Queue& queue);
+    [[nodiscard]] std::optional<int> listen(Queue& queue);
+
+    /// Leaves again, for as long as that takes but not longer than the patience.
+    void leave(Queue& queue);
+
+private:
+    [[nodiscard]] std::optional<int> enter(Queue& queue, bool joins);
+    [[nodiscard]] int give_up() const;
+
+    Target target_;
+    std::optional<Client> client_;
+    std::string trouble_;  ///< with the token
+};
+
+}  // namespace muster::cli

@@ -1,0 +1,317 @@
+// The one file that knows CLI11.
+#include "app/commands/command_line.h"
+
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/commands/serve_command.h"
+#include "app/commands/token_command.h"
+#include "app/explain.h"
+#include "app/version.h"
+#include "bench/bench.h"
+#include "cli/commands.h"
+#include "cli/terminal.h"
+
+namespace muster::app {
+namespace {
+
+/// All that the command line can say, filled in by the parser.
+struct Arguments {
+    cli::Target target;
+    cli::AdminTarget admin;
+    cli::PubArguments pub;
+    cli::SubArguments sub;
+    cli::StateArguments state;
+    cli::HistoryArguments history;
+    std::string queue;
+    std::string prefix;
+    std::string definition;
+    SettingsArguments settings;
+    TokenArguments token;
+    bench::Options bench;
+    std::string code;
+    std::string format = "text";
+    double patience_s = 10;
+    bool as_markdown = false;
+    bool with_origin = false;
+
+    [[nodiscard]] bool as_json() const { return format == "json"; }
+};
+
+/// What the parsed command does.
+using Action = std::function<int()>;
+
+void add_format(CLI::App& command, Arguments& arguments) {
+    command.add_option("-o,--output", arguments.format, "text or json")
+        ->check(CLI::IsMember({"text", "json"}));
+}
+
+void add_target(CLI::App& command, Arguments& arguments) {
+    command.add_option("--server", arguments.target.server, "where to connect")
+        ->envname("MUSTER_SERVER")
+        ->capture_default_str();
+    command.add_option("--user", arguments.target.user, "your name, on a server in --dev");
+    command.add_option("--token", arguments.target.token, "your token")->envname("MUSTER_TOKEN");
+    command.add_option("--token-file", arguments.target.token_file, "a file that holds your token");
+    command.add_option("--patience", arguments.patience_s, "seconds to wait for an answer")
+        ->capture_default_str();
+    command.add_flag("-v,--verbose", arguments.target.is_verbose, "say what is done on the way");
+    add_format(command, arguments);
+}
+
+void add_admin_target(CLI::App& command, Arguments& arguments) {
+    command.add_option("--admin", arguments.admin.address, "the server's admin address")
+        ->envname("MUSTER_ADMIN")
+        ->capture_default_str();
+    command.add_option("--key-file", arguments.admin.key_file, "a file that holds the admin key")
+        ->envname("MUSTER_ADMIN_KEY_FILE");
+    add_format(command, arguments);
+}
+
+void add_settings(CLI::App& command, Arguments& arguments) {
+    command.add_option("--config", arguments.settings.file, "a settings file")
+        ->envname("MUSTER_CONFIG");
+    command.add_option("--set", arguments.settings.assignments,
+                       "section.key=value, over file and environment")
+        ->allow_extra_args(false);
+    command.add_flag("--dev", arguments.settings.is_dev,
+                     "for development: users without tokens, this machine only");
+}
+
+void add_mount(CLI::App& command, std::string& queue, std::string& mount) {
+    command.add_option("queue", queue, "such as /room/lobby")->required();
+    command.add_option("mount", mount, "such as chat or scores")->required();
+}
+
+// ---- The commands ----------------------------------------------------------------------------
+
+void add_message_commands(CLI::App& app, Arguments& a, Action& action) {
+    CLI::App* pub = app.add_subcommand("pub", "Send a message to a queue");
+    add_mount(*pub, a.pub.queue, a.pub.mount);
+    pub->add_option("json", a.pub.json, R"(the message, such as '{"text":"hi"}')")->required();
+    pub->add_flag("--stay", a.pub.stays, "stay a member of the queue");
+    add_target(*pub, a);
+    pub->callback([&a, &action] { action = [&a] { return cli::pub(a.target, a.pub); }; });
+
+    CLI::App* sub = app.add_subcommand("sub", "Show what happens in a queue, until Ctrl-C");
+    sub->add_option("queue", a.sub.queue, "such as /room/lobby")->required();
+    sub->add_option("--mounts", a.sub.mounts, "only these, such as chat,scores")->delimiter(',');
+    sub->add_option("--count", a.sub.count_max, "end after so many messages and changes");
+    sub->add_flag("--join", a.sub.joins, "become a member, not just a listener");
+    add_target(*sub, a);
+    sub->callback([&a, &action] { action = [&a] { return cli::sub(a.target, a.sub); }; });
+
+    CLI::App* history = app.add_subcommand("history", "Show the remembered messages of a mount");
+    add_mount(*history, a.history.queue, a.history.mount);
+    history->add_option("--limit", a.history.limit, "at most so many")->capture_default_str();
+    add_target(*history, a);
+    history->callback(
+        [&a, &action] { action = [&a] { return cli::history(a.target, a.history); }; });
+}
+
+void add_state_commands(CLI::App& app, Arguments& a, Action& action) {
+    CLI::App* state = app.add_subcommand("state", "Read and change live state");
+    state->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, auto command) {
+        CLI::App* sub = state->add_subcommand(name, help);
+        add_mount(*sub, a.state.queue, a.state.mount);
+        add_target(*sub, a);
+        sub->callback(
+            [&a, &action, command] { action = [&a, command] { return command(a.target, a.state); }; });
+        return sub;
+    };
+    CLI::App* get = add("get", "Print one key, or all", &cli::state_get);
+    get->add_option("key", a.state.key);
+    CLI::App* set = add("set", "Set a key to a JSON value", &cli::state_set);
+    set->add_option("key", a.state.key)->required();
+    set->add_option("value", a.state.value, "JSON")->required();
+    CLI::App* del = add("del", "Delete a key", &cli::state_del);
+    del->add_option("key", a.state.key)->required();
+    for (CLI::App* change : {set, del}) {
+        change->add_option("--if-seq", a.state.if_seq,
+                           "only if the key last changed at this seq; 0: only if it is absent");
+        change->add_flag("--stay", a.state.stays, "stay a member of the queue");
+    }
+    add("watch", "Show changes as they come", &cli::state_watch);
+}
+
+void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
+    CLI::App* queue = app.add_subcommand("queue", "List, show, create and remove queues");
+    queue->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, Action command) {
+        CLI::App* sub = queue->add_subcommand(name, help);
+        add_admin_target(*sub, a);
+        sub->callback([&action, command = std::move(command)] { action = command; });
+        return sub;
+    };
+    add("ls", "List queues", [&a] { return cli::queue_ls(a.admin, a.prefix); })
+        ->add_option("prefix", a.prefix, "such as /room/");
+    add("show", "Describe a queue", [&a] { return cli::queue_show(a.admin, a.queue); })
+        ->add_option("queue", a.queue)
+        ->required();
+    CLI::App* create = add("create", "Create a queue",
+                           [&a] { return cli::queue_create(a.admin, a.queue, a.definition); });
+    create->add_option("queue", a.queue)->required();
+    create->add_option("definition", a.definition, R"(JSON, such as '{"ttl":"1h"}')");
+    add("rm", "Remove a queue", [&a] { return cli::queue_rm(a.admin, a.queue); })
+        ->add_option("queue", a.queue)
+        ->required();
+}
+
+int run_bench(const Arguments& a) {
+    const auto report = bench::run(a.bench);
+    if (!report) {
+        cli::print_error(report.error().detail);
+        return cli::exit_unreachable;
+    }
+    fmt::print("{}{}", a.as_json() ? bench::as_json(*report) : bench::as_text(*report),
+               a.as_json() ? "\n" : "");
+    return report->is_clean() ? cli::exit_ok : cli::exit_failed;
+}
+
+void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
+    CLI::App* bench = app.add_subcommand("bench", "Load a server and say what it did");
+    bench->require_subcommand(1);
+    bench->footer("The server must lift its rates: --set 'gateway.op_rate=1000000/s burst 1000000'");
+    const auto add = [&](const char* name, const char* help, bench::Work work) {
+        CLI::App* sub = bench->add_subcommand(name, help);
+        sub->add_option("--server", a.bench.server)->capture_default_str();
+        sub->add_option("--clients", a.bench.clients)
+            ->check(CLI::Range(1, 100'000))
+            ->capture_default_str();
+        sub->add_option("--members", a.bench.members, "of one room")
+            ->check(CLI::Range(1, 10'000))
+            ->capture_default_str();
+        sub->add_option("--rate", a.bench.rate, "messages a second that all together send")
+            ->check(CLI::Range(1, 10'000'000))
+            ->capture_default_str();
+        sub->add_option("--window", a.bench.window, "fanout: messages under way at once")
+            ->check(CLI::Range(1, 100'000))
+            ->capture_default_str();
+        sub->add_option("--payload", a.bench.payload_bytes, "bytes of one message")
+            ->check(CLI::Range(40, 16'000))
+            ->capture_default_str();
+        sub->add_option("--seconds", a.bench.seconds)
+            ->check(CLI::Range(1, 3'600))
+            ->capture_default_str();
+        sub->add_option("--server-pid", a.bench.server_pid, "to tell its CPU time and memory");
+        add_format(*sub, a);
+        sub->callback([&a, &action, work] {
+            action = [&a, work] {
+                a.bench.work = work;
+                a.bench.shows_progress = !a.as_json();
+                return run_bench(a);
+            };
+        });
+    };
+    add("fanout", "One sends, all in one room receive", bench::Work::fanout);
+    add("rooms", "Many rooms, all members send", bench::Work::rooms);
+    add("idle", "Users who have joined and do nothing", bench::Work::idle);
+}
+
+int explain_command(const Arguments& a) {
+    if (a.as_markdown) {
+        fmt::print("{}", error_reference_markdown());
+        return cli::exit_ok;
+    }
+    if (a.code.empty()) {
+        fmt::print("{}", list_errors());
+        return cli::exit_ok;
+    }
+    const auto meant = errors_meant_by(a.code);
+    if (meant.empty()) {
+        cli::print_error(fmt::format("there is no code {}; `muster explain` lists all", a.code));
+        return cli::exit_failed;
+    }
+    for (const ErrorInfo* info : meant) {
+        fmt::print("{}{}", a.as_json() ? explain_as_json(*info) : explain(*info),
+                   a.as_json() ? "\n" : "");
+    }
+    return cli::exit_ok;
+}
+
+void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
+    CLI::App* serve = app.add_subcommand("serve", "Run a server");
+    serve->footer("To play with: muster serve --dev");
+    add_settings(*serve, a);
+    serve->callback([&a, &action] { action = [&a] { return serve_command(a.settings); }; });
+
+    CLI::App* config = app.add_subcommand("config", "Write, check and show settings");
+    config->require_subcommand(1);
+    config->add_subcommand("init", "Print a settings file with every default")->callback([&action] {
+        action = [] { return config_init_command(); };
+    });
+    CLI::App* check = config->add_subcommand("check", "Say what is wrong with the settings");
+    add_settings(*check, a);
+    check->callback([&a, &action] { action = [&a] { return config_check_command(a.settings); }; });
+    CLI::App* show = config->add_subcommand("show", "Print the settings in force");
+    add_settings(*show, a);
+    add_format(*show, a);
+    show->add_flag("--origin", a.with_origin, "and where each value comes from");
+    show->callback([&a, &action] {
+        action = [&a] { return config_show_command(a.settings, a.with_origin, a.as_json()); };
+    });
+
+    CLI::App* token = app.add_subcommand("token", "Make a token for a user");
+    token->add_option("--user", a.token.user)->required();
+    token->add_option("--data", a.token.data_folder, "the server's data folder, whose key signs")
+        ->capture_default_str()
+        ->envname("MUSTER_DATA__FOLDER");
+    token->add_option("--key-file", a.token.key_file, "another key, in place of the server's own");
+    token->add_option("--kid", a.token.kid, "what the server's settings call that key");
+    token->add_option("--ttl", a.token.lifetime_s, "such as 3600 or 1h")
+        ->transform(CLI::AsNumberWithUnit(
+            std::map<std::string, long>{{"s", 1}, {"m", 60}, {"h", 3600}},
+            CLI::AsNumberWithUnit::CASE_SENSITIVE));
+    token->callback([&a, &action] { action = [&a] { return token_command(a.token); }; });
+
+    CLI::App* explain = app.add_subcommand("explain", "Say what an error code means, and what to do");
+    explain->add_option("code", a.code, "such as M2003, not_member or 4003; none: list all");
+    explain->add_flag("--markdown", a.as_markdown, "print the page of the reference");
+    add_format(*explain, a);
+    explain->callback([&a, &action] { action = [&a] { return explain_command(a); }; });
+
+    CLI::App* version_command = app.add_subcommand("version", "Print the version");
+    add_format(*version_command, a);
+    version_command->callback([&a, &action] {
+        action = [&a] {
+            cli::print_line(a.as_json() ? fmt::format(R"({{"version":"{}"}})", version())
+                                        : fmt::format("muster {}", version()));
+            return static_cast<int>(cli::exit_ok);
+        };
+    });
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+    CLI::App app("Muster: a stateful real-time message queue for chat and games", "muster");
+    app.require_subcommand(1);
+    Arguments arguments;
+    Action action;
+    add_server_commands(app, arguments, action);
+    add_message_commands(app, arguments, action);
+    add_state_commands(app, arguments, action);
+    add_queue_commands(app, arguments, action);
+    add_bench_commands(app, arguments, action);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? cli::exit_ok : cli::exit_usage;
+    }
+    const auto format = arguments.as_json() ? cli::Format::json : cli::Format::text;
+    arguments.target.format = format;
+    arguments.admin.format = format;
+    arguments.target.patience =
+        std::chrono::milliseconds{static_cast<std::int64_t>(arguments.patience_s * 1000)};
+    return action();
+}
+
+}  // namespace muster::app

@@ -1,0 +1,100 @@
+#include <string>
+#include <vector>
+
+#include "app/server/service_site.h"
+#include "shell/observe/metrics.h"
+
+namespace muster::server {
+namespace {
+
+using observe::MetricKind;
+
+struct GatewayMetric {
+    std::string_view name;
+    MetricKind kind;
+    std::string_view help;
+    std::uint64_t gateway::Counters::* value;
+};
+
+constexpr GatewayMetric gateway_metrics[] = {
+    {"muster_connections_opened_total", MetricKind::counter, "Client sockets accepted.",
+     &gateway::Counters::connections_opened},
+    {"muster_connections", MetricKind::gauge, "Client connections open now.",
+     &gateway::Counters::connections_open},
+    {"muster_users_online", MetricKind::gauge, "Connections that are signed in now.",
+     &gateway::Counters::users_online},
+    {"muster_frames_received_total", MetricKind::counter, "Messages from clients.",
+     &gateway::Counters::frames_in},
+    {"muster_received_bytes_total", MetricKind::counter, "Bytes from clients.",
+     &gateway::Counters::bytes_in},
+    {"muster_requests_total", MetricKind::counter, "Joins, sends, sets and other requests.",
+     &gateway::Counters::ops_in},
+    {"muster_deliveries_total", MetricKind::counter, "Events put out, counted per receiver.",
+     &gateway::Counters::deliveries},
+    {"muster_replica_events_total", MetricKind::counter, "Events of queues that replicas took.",
+     &gateway::Counters::events_in},
+    {"muster_encoded_frames_total", MetricKind::counter, "Frames built for events.",
+     &gateway::Counters::encodes},
+    {"muster_conflated_total", MetricKind::counter,
+     "Changes that a newer one replaced before they left to a slow client.",
+     &gateway::Counters::conflated},
+    {"muster_dropped_messages_total", MetricKind::counter,
+     "Messages dropped for slow clients; each is covered by a gap.", &gateway::Counters::dropped},
+    {"muster_replayed_messages_total", MetricKind::counter, "Messages replayed to who missed them.",
+     &gateway::Counters::replayed},
+    {"muster_resets_total", MetricKind::counter, "Streams that began anew.",
+     &gateway::Counters::resets},
+    {"muster_logins_refused_total", MetricKind::counter, "Hellos without a good token.",
+     &gateway::Counters::logins_refused},
+    {"muster_replicas", MetricKind::gauge, "Queues with a replica on a gateway shard.",
+     &gateway::Counters::replicas},
+    {"muster_http_requests_total", MetricKind::counter, "HTTP requests on the client port.",
+     &gateway::Counters::http_requests},
+    {"muster_http_refused_total", MetricKind::counter, "Of these, refused.",
+     &gateway::Counters::http_refused},
+};
+
+struct Reason {
+    std::string_view name;
+    std::uint64_t gateway::Counters::* value;
+};
+constexpr Reason reasons[] = {
+    {"slow", &gateway::Counters::closed_slow},
+    {"silent", &gateway::Counters::closed_silent},
+    {"protocol", &gateway::Counters::closed_protocol},
+    {"superseded", &gateway::Counters::closed_superseded},
+};
+
+}  // namespace
+
+std::string metrics_text(const std::vector<ShardReport>& reports) {
+    gateway::Counters sum;
+    std::uint64_t actors = 0;
+    std::uint64_t pauses = 0;
+    for (const auto& report : reports) {
+        sum += report.gateway;
+        actors += report.actors;
+        pauses += report.accept_pauses;
+    }
+    observe::MetricsText text;
+    for (const auto& metric : gateway_metrics) {
+        text.begin(metric.name, metric.kind, metric.help);
+        text.add(sum.*metric.value);
+    }
+    text.begin("muster_disconnects_total", MetricKind::counter, "Connections that we closed.");
+    for (const auto& reason : reasons) {
+        text.add(sum.*reason.value, {{"reason", reason.name}});
+    }
+    text.begin("muster_actors", MetricKind::gauge, "Queues and user queues in memory.");
+    text.add(actors);
+    text.begin("muster_accept_pauses_total", MetricKind::counter,
+               "Times that accepting waited for free descriptors.");
+    text.add(pauses);
+    text.begin("muster_shard_turns_total", MetricKind::counter, "Turns of a shard's loop.");
+    for (const auto& report : reports) {
+        text.add(report.turns, {{"shard", std::to_string(report.shard.value)}});
+    }
+    return text.take();
+}
+
+}  // namespace muster::server

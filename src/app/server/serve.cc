@@ -1,0 +1,313 @@
+#include "app/server/serve.h"
+
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include "app/roles/actors.h"
+#include "app/server/pages.h"
+#include "app/server/service_site.h"
+#include "app/server/shard_thread.h"
+#include "app/version.h"
+#include "shell/admin/api.h"
+#include "shell/admin/http_server.h"
+#include "shell/coord/data_folder.h"
+#include "shell/net/listener.h"
+#include "shell/observe/last_line.h"
+#include "shell/observe/log_writer.h"
+#include "shell/runtime/clock.h"
+#include "shell/runtime/entropy.h"
+
+namespace muster::server {
+namespace {
+
+constexpr auto housekeeping_interval = std::chrono::milliseconds{500};
+
+gateway::Limits gateway_limits(const app::Settings& settings) {
+    const app::GatewaySettings& from = settings.gateway;
+    gateway::Limits limits;
+    limits.handshake_time = from.handshake_time;
+    limits.hello_time = from.hello_time;
+    limits.ping_interval = from.ping_interval;
+    limits.dead_after = from.dead_after;
+    limits.frame_bytes_max = from.frame_bytes_max;
+    limits.out_bytes_max = from.out_bytes_max;
+    limits.out_messages_max = from.out_messages_max;
+    limits.queues_max = from.queues_max;
+    limits.listed_members_max = from.listed_members_max;
+    limits.ops_per_second = from.op_rate.per_second;
+    limits.ops_burst = from.op_rate.burst;
+    return limits;
+}
+
+Result<gateway::TokenKeys> token_keys(const app::Settings& settings,
+                                      const coord::DataFolder& folder) {
+    gateway::TokenKeys keys;
+    if (auto added = keys.add_hs256(coord::DataFolder::own_token_key_id, folder.token_key); !added) {
+        return tl::unexpected(added.error());
+    }
+    for (const auto& key : settings.token_keys) {
+        const gateway::TokenScope scope{key.audience, key.issuer};
+        auto added = key.algorithm == app::TokenAlgorithm::hs256
+                         ? keys.add_hs256(key.kid, key.key, scope)
+                         : keys.add_es256_public(key.kid, key.key, scope);
+        if (!added) {
+            return tl::unexpected(added.error());
+        }
+    }
+    return keys;
+}
+
+Result<std::shared_ptr<const roles::Site>> make_site(const app::Settings& settings,
+                                                     const coord::DataFolder& folder) {
+    auto keys = token_keys(settings, folder);
+    if (!keys) {
+        return tl::unexpected(keys.error());
+    }
+    auto gateway = std::make_shared<gateway::Settings>();
+    gateway->limits = gateway_limits(settings);
+    gateway->queue_limits = settings.queue;
+    gateway->token_keys = *std::move(keys);
+    gateway->secret = gateway::ClusterSecret{folder.resume_key};
+    gateway->allowed_origins = settings.gateway.origins;
+    gateway->is_dev = settings.is_dev;
+    gateway->allows_token_in_query = settings.gateway.allow_token_in_query;
+    if (settings.is_dev) {
+        gateway->pages = built_in_pages();
+    }
+    auto queues = std::make_shared<queue::QueueSettings>(
+        queue::QueueSettings{queue::TemplateTable(settings.templates), settings.queue});
+    auto users = std::make_shared<user::UserSettings>();
+    users->resume_time = settings.session.resume_time;
+    users->joined_max = settings.gateway.queues_max;
+    const actor::BucketSetSettings buckets{settings.server.buckets, folder.epoch,
+                                           runtime::random_bits(),
+                                           {runtime::random_bits(), runtime::random_bits()}};
+    return std::make_shared<const roles::Site>(roles::Site{
+        ring::Placement(folder.bucket_key, settings.server.buckets,
+                        static_cast<std::uint16_t>(settings.server.shards)),
+        std::make_shared<roles::SiteActors>(std::move(queues), std::move(users)),
+        std::move(gateway), buckets});
+}
+
+// One listening socket for each shard, all on one port.
+Result<std::vector<net::Listener>> listen_for_clients(const app::Settings& settings) {
+    std::string endpoint = settings.listen.client.text();
+    // A port that is shared may be shared with another server, too: so see first that it is free.
+    auto probe = net::listen_on(endpoint, {});
+    if (!probe) {
+        return tl::unexpected(probe.error());
+    }
+    endpoint = fmt::format("{}:{}", probe->address, probe->port);
+    probe->socket.close();
+    std::vector<net::Listener> listeners;
+    for (std::uint32_t i = 0; i < settings.server.shards; ++i) {
+        auto listener = net::listen_on(endpoint, {.shares_port = true});
+        if (!listener) {
+            return tl::unexpected(listener.error());
+        }
+        listeners.push_back(*std::move(listener));
+    }
+    return listeners;
+}
+
+admin::Role role_of(app::AdminRole role) {
+    switch (role) {
+        case app::AdminRole::read: return admin::Role::read;
+        case app::AdminRole::game_server: return admin::Role::game_server;
+        case app::AdminRole::operator_: return admin::Role::operate;
+    }
+    return admin::Role::read;
+}
+
+admin::GateSettings gate_settings(const app::Settings& settings, const coord::DataFolder& folder) {
+    admin::GateSettings gate;
+    gate.is_open = settings.is_dev;
+    gate.keys.add(folder.admin_key, {"own", admin::Role::operate, {}});
+    for (const auto& key : settings.admin_keys) {
+        gate.keys.add(key.key, {key.name, role_of(key.role), {}});
+    }
+    return gate;
+}
+
+/// The service thread: admin HTTP, signals, the answers of the shards, time.
+class Service {
+public:
+    Service(boost::asio::io_context& io, Switchboard& switchboard, ServiceSite& site,
+            observe::LogWriter& log)
+        : switchboard_(switchboard),
+          site_(site),
+          log_(log),
+          bell_(io, dup(switchboard.bell_of_service().fd())),
+          signals_(io, SIGTERM, SIGINT),
+          timer_(io) {}
+
+    void start(std::function<void()> stop) {
+        signals_.async_wait([stop = std::move(stop)](const auto& error, int) {
+            if (!error) {
+                stop();
+            }
+        });
+        listen_to_bell();
+        keep_house();
+    }
+
+    void end() {
+        signals_.cancel();
+        timer_.cancel();
+        bell_.cancel();
+        has_ended_ = true;
+    }
+
+private:
+    void listen_to_bell() {
+        site_.take_from_shards(runtime::monotonic_now());
+        switchboard_.bell_of_service().about_to_sleep();
+        site_.take_from_shards(runtime::monotonic_now());  // What came before we said so.
+        if (has_ended_) {
+            return;
+        }
+        bell_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this](const auto& error) {
+                             if (!error) {
+                                 std::uint64_t rings = 0;
+                                 [[maybe_unused]] const auto taken =
+                                     read(bell_.native_handle(), &rings, sizeof rings);
+                                 listen_to_bell();
+                             }
+                         });
+    }
+
+    void keep_house() {
+        timer_.expires_after(housekeeping_interval);
+        timer_.async_wait([this](const auto& error) {
+            if (!error) {
+                site_.time_passed(runtime::monotonic_now());
+                log_.flush();
+                keep_house();
+            }
+        });
+    }
+
+    Switchboard& switchboard_;
+    ServiceSite& site_;
+    observe::LogWriter& log_;
+    boost::asio::posix::stream_descriptor bell_;
+    boost::asio::signal_set signals_;
+    boost::asio::steady_timer timer_;
+    bool has_ended_ = false;
+};
+
+std::string dev_greeting(const std::string& client, const std::string& admin) {
+    return fmt::format(
+        "\n  Muster is ready:  http://{}/\n\n"
+        "  Open it in two browser tabs, or try\n"
+        "    muster pub /room/lobby chat '{{\"text\":\"hi\"}}' --user carol\n"
+        "    curl http://{}/v1/queues/room/lobby\n\n"
+        "  Development mode: users need no token, and only this machine can connect.\n\n",
+        client, admin);
+}
+
+}  // namespace
+
+Result<void> serve(const app::Settings& settings) {
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto folder = coord::DataFolder::open(settings.data.folder);
+    if (!folder) {
+        return tl::unexpected(folder.error());
+    }
+    auto site = make_site(settings, *folder);
+    if (!site) {
+        return tl::unexpected(site.error());
+    }
+    auto listeners = listen_for_clients(settings);
+    if (!listeners) {
+        return tl::unexpected(listeners.error());
+    }
+    auto log = observe::LogWriter::open(settings.log.target, settings.log.level);
+    if (!log) {
+        return tl::unexpected(log.error());
+    }
+    if (auto prepared = observe::prepare_last_line(
+            {settings.log.target, observe::LogIdentity::own(), {}});
+        !prepared) {
+        return tl::unexpected(prepared.error());
+    }
+
+    const auto shard_count = static_cast<std::uint16_t>(settings.server.shards);
+    Switchboard switchboard(shard_count);
+    ServiceSite service_site(switchboard, (*site)->placement);
+    boost::asio::io_context io(1);
+    admin::Api api(service_site, gate_settings(settings, *folder));
+    admin::HttpServerSettings admin_settings;
+    admin_settings.address = settings.listen.admin.host;
+    admin_settings.port = settings.listen.admin.port;
+    admin_settings.body_bytes_max = settings.server.admin_body_bytes_max;
+    auto admin_server = admin::HttpServer::listen(
+        io, admin_settings, [&api](const admin::Request& request, admin::Respond respond) {
+            api.handle(request, std::move(respond));
+        });
+    if (!admin_server) {
+        return tl::unexpected(admin_server.error());
+    }
+
+    const std::string client_address =
+        fmt::format("{}:{}", listeners->front().address, listeners->front().port);
+    std::vector<std::unique_ptr<ShardThread>> shards;
+    for (std::uint16_t i = 0; i < shard_count; ++i) {
+        ShardSettings shard;
+        shard.shard = ShardId{i};
+        shard.seed = runtime::random_bits();
+        shard.sockets.connections_max = settings.gateway.max_connections / shard_count + 1;
+        shard.drain_time = settings.server.drain_time;
+        shards.push_back(std::make_unique<ShardThread>(shard, *site, std::move((*listeners)[i]),
+                                                       switchboard));
+    }
+    Service service(io, switchboard, service_site, *log);
+    for (const auto& shard : shards) {
+        shard->start();
+    }
+    service_site.set_ready(true);
+    service.start([&] {
+        log->write(observe::LogEvent::draining, "Muster says goodbye to its clients");
+        service_site.stop_shards([&] {
+            admin_server->stop(std::chrono::seconds{1}, [&] {
+                service.end();
+                io.stop();
+            });
+        });
+    });
+    const std::string admin_address =
+        fmt::format("{}:{}", settings.listen.admin.host, admin_server->port());
+    log->write(observe::LogEvent::up, "Muster is up",
+               {{"version", app::version()},
+                {"roles", "gateway,node"},
+                {"client", client_address},
+                {"admin", admin_address},
+                {"shards", shard_count},
+                {"epoch", folder->epoch.value},
+                {"data", folder->path},
+                {"settings", app::changed_values(settings)}});
+    if (settings.is_dev) {
+        fmt::print(stdout, "{}", dev_greeting(client_address, admin_address));
+        std::fflush(stdout);
+    }
+    io.run();
+    for (const auto& shard : shards) {
+        shard->join();
+    }
+    log->write(observe::LogEvent::down, "Muster has stopped");
+    log->finish(std::chrono::milliseconds{500});
+    return {};
+}
+
+}  // namespace muster::server

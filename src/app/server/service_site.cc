@@ -1,0 +1,192 @@
+#include "app/server/service_site.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "shell/runtime/clock.h"
+
+namespace muster::server {
+
+ServiceSite::ServiceSite(Switchboard& switchboard, const ring::Placement& placement)
+    : switchboard_(switchboard),
+      placement_(placement),
+      now_(runtime::monotonic_now()),
+      kept_(switchboard.shard_count()) {}
+
+// ---- Questions -------------------------------------------------------------------------------
+
+std::optional<RequestId> ServiceSite::open(decltype(Question::what) what) {
+    Question question{runtime::monotonic_now(), std::move(what)};
+    if (questions_.size() >= questions_max) {
+        give_up(std::move(question));
+        return std::nullopt;
+    }
+    ++last_request_.value;
+    questions_.emplace(last_request_, std::move(question));
+    return last_request_;
+}
+
+void ServiceSite::ask(QueueName to, admin::MakeBody make_body,
+                      std::function<void(std::optional<admin::Reply>)> then) {
+    const auto request = open(ToActor{std::move(then)});
+    if (!request) {
+        return;
+    }
+    const ShardId shard = placement_.shard_of(placement_.bucket_of(to.text()));
+    send(shard, actor::Message{actor::ServiceAddress{}, actor::ActorAddress{std::move(to)},
+                               make_body(*request)});
+}
+
+void ServiceSite::list(admin::ListQuestion question,
+                       std::function<void(std::optional<std::vector<QueueName>>)> then) {
+    const auto request =
+        open(ToAllForNames{std::move(then), question.count_max, switchboard_.shard_count(), {}});
+    if (!request) {
+        return;
+    }
+    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
+        send(ShardId{i}, ListNames{*request, question.prefix, question.after, question.count_max});
+    }
+}
+
+void ServiceSite::metrics(std::function<void(std::string)> then) {
+    const auto request = open(ToAllForCounters{std::move(then), switchboard_.shard_count(), {}});
+    if (!request) {
+        return;
+    }
+    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
+        send(ShardId{i}, ReadCounters{*request});
+    }
+}
+
+void ServiceSite::stop_shards(std::function<void()> then) {
+    is_ready_ = false;
+    then_stopped_ = std::move(then);
+    shards_stopping_ = switchboard_.shard_count();
+    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
+        send(ShardId{i}, StopShard{});
+    }
+}
+
+void ServiceSite::send(ShardId to, ToShard item) {
+    auto& kept = kept_[to.value];
+    auto& channel = switchboard_.to_shard(switchboard_.shard_count(), to);
+    if (!kept.empty() || !channel.push(item)) {
+        kept.push_back(std::move(item));  // Bounded: each belongs to an open question.
+    }
+    switchboard_.bell_of(to).ring();
+}
+
+void ServiceSite::flush_kept() {
+    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
+        auto& kept = kept_[i];
+        auto& channel = switchboard_.to_shard(switchboard_.shard_count(), ShardId{i});
+        while (!kept.empty() && channel.push(kept.front())) {
+            kept.pop_front();
+            switchboard_.bell_of(ShardId{i}).ring();
+        }
+    }
+}
+
+// ---- Answers ---------------------------------------------------------------------------------
+
+void ServiceSite::take_from_shards(Instant now) {
+    now_ = now;
+    flush_kept();
+    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
+        while (auto item = switchboard_.to_service(ShardId{i}).pop()) {
+            take(*std::move(item));
+        }
+    }
+}
+
+void ServiceSite::take(FromShard item) {
+    if (auto* message = std::get_if<actor::Message>(&item)) {
+        take(std::move(*message));
+    } else if (auto* report = std::get_if<ShardReport>(&item)) {
+        take(std::move(*report));
+    } else if (auto* names = std::get_if<NamesReport>(&item)) {
+        take(std::move(*names));
+    } else if (shards_stopping_ > 0 && --shards_stopping_ == 0) {
+        then_stopped_();
+    }
+}
+
+void ServiceSite::take(actor::Message message) {
+    std::optional<RequestId> request;
+    std::optional<admin::Reply> reply;
+    if (auto* op = std::get_if<queue::OpReply>(&message.body)) {
+        if (const auto* id = std::get_if<RequestId>(&op->reply_to.who)) {
+            request = *id;
+        }
+        reply = std::move(*op);
+    } else if (auto* read = std::get_if<queue::ReadReply>(&message.body)) {
+        request = read->request;
+        reply = std::move(*read);
+    } else if (auto* user = std::get_if<user::UserReport>(&message.body)) {
+        request = user->request;
+        reply = std::move(*user);
+    }
+    const auto found = request ? questions_.find(*request) : questions_.end();
+    if (found == questions_.end() || !std::holds_alternative<ToActor>(found->second.what)) {
+        return;  // Its deadline was over.
+    }
+    const ToActor question = std::get<ToActor>(std::move(found->second.what));
+    questions_.erase(found);
+    question.then(std::move(reply));
+}
+
+void ServiceSite::take(ShardReport report) {
+    const auto found = questions_.find(report.request);
+    if (found == questions_.end()) {
+        return;
+    }
+    auto& question = std::get<ToAllForCounters>(found->second.what);
+    question.reports.push_back(std::move(report));
+    if (--question.answers_open == 0) {
+        const ToAllForCounters done = std::move(question);
+        questions_.erase(found);
+        done.then(metrics_text(done.reports));
+    }
+}
+
+void ServiceSite::take(NamesReport report) {
+    const auto found = questions_.find(report.request);
+    if (found == questions_.end()) {
+        return;
+    }
+    auto& question = std::get<ToAllForNames>(found->second.what);
+    question.names.insert(question.names.end(), std::make_move_iterator(report.names.begin()),
+                          std::make_move_iterator(report.names.end()));
+    if (--question.answers_open == 0) {
+        ToAllForNames done = std::move(question);
+        questions_.erase(found);
+        std::sort(done.names.begin(), done.names.end());
+        done.names.resize(std::min(done.names.size(), done.count_max));
+        done.then(std::move(done.names));
+    }
+}
+
+void ServiceSite::time_passed(Instant now) {
+    now_ = now;
+    flush_kept();
+    // Numbers grow with time, so the first ones are the oldest.
+    while (!questions_.empty() && questions_.begin()->second.asked_at + deadline <= now) {
+        Question question = std::move(questions_.begin()->second);
+        questions_.erase(questions_.begin());
+        give_up(std::move(question));
+    }
+}
+
+void ServiceSite::give_up(Question question) {
+    if (const auto* actor = std::get_if<ToActor>(&question.what)) {
+        actor->then(std::nullopt);
+    } else if (const auto* names = std::get_if<ToAllForNames>(&question.what)) {
+        names->then(std::nullopt);
+    } else {
+        const auto& counters = std::get<ToAllForCounters>(question.what);
+        counters.then(metrics_text(counters.reports));
+    }
+}
+
+}  // namespace muster::server

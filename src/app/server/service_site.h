@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/server/switchboard.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "core/ring/placement.h"
+#include "shell/admin/site.h"
+
+namespace muster::server {
+
+/// The site as the service thread sees it: questions to actors and shards go out over the
+/// switchboard, answers come back and are paired by their request's number.
+///
+/// Thread:     the service thread.
+/// Invariants: every question is answered once, at the latest at its deadline, with nothing. At
+///             most questions_max are open; more are answered with nothing at once.
+class ServiceSite final : public admin::Site {
+public:
+    static constexpr Duration deadline = std::chrono::seconds{5};
+    static constexpr std::size_t questions_max = 4'096;
+
+    ServiceSite(Switchboard& switchboard, const ring::Placement& placement);
+
+    void ask(QueueName to, admin::MakeBody make_body,
+             std::function<void(std::optional<admin::Reply>)> then) override;
+    void list(admin::ListQuestion question,
+              std::function<void(std::optional<std::vector<QueueName>>)> then) override;
+    void metrics(std::function<void(std::string)> then) override;
+    [[nodiscard]] bool is_ready() const override { return is_ready_; }
+
+    /// From now on clients are served, or not any more.
+    void set_ready(bool is_ready) noexcept { is_ready_ = is_ready; }
+
+    /// Asks every shard to stop; `then` is called once all have.
+    void stop_shards(std::function<void()> then);
+
+    /// Takes what the shards have sent. To be called when the service's bell was rung.
+    void take_from_shards(Instant now);
+
+    /// Gives up on questions whose deadline is over.
+    void time_passed(Instant now);
+
+private:
+    struct ToActor {
+        std::function<void(std::optional<admin::Reply>)> then;
+    };
+    struct ToAllForNames {
+        std::function<void(std::optional<std::vector<QueueName>>)> then;
+        std::size_t count_max = 0;
+        std::size_t answers_open = 0;
+        std::vector<QueueName> names;
+    };
+    struct ToAllForCounters {
+        std::function<void(std::string)> then;
+        std::size_t answers_open = 0;
+        std::vector<ShardReport> reports;
+    };
+    struct Question {
+        Instant asked_at;
+        std::variant<ToActor, ToAllForNames, ToAllForCounters> what;
+    };
+
+    std::optional<RequestId> open(decltype(Question::what) what);
+    void send(ShardId to, ToShard item);
+    void flush_kept();
+    void take(FromShard item);
+    void take(actor::Message message);
+    void take(ShardReport report);
+    void take(NamesReport report);
+    void give_up(Question question);
+
+    Switchboard& switchboard_;
+    ring::Placement placement_;
+    Instant now_{};
+    bool is_ready_ = false;
+    RequestId last_request_;
+    std::map<RequestId, Question> questions_;
+    std::vector<std::deque<ToShard>> kept_;  ///< what a full channel did not take, by shard
+    std::size_t shards_stopping_ = 0;
+    std::function<void()> then_stopped_;
+};
+
+/// The metrics page: what all shards have counted, under the names of docs/reference/metrics.md.
+[[nodiscard]] std::string metrics_text(const std::vector<ShardReport>& reports);
+
+}  // namespace muster::server

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/name.h"
+#include "core/actor/messages.h"
+#include "core/gateway/messages.h"
+#include "shell/runtime/channel.h"
+#include "shell/runtime/doorbell.h"
+
+/// The channels between the threads of a server: every shard speaks with every other one and with
+/// the service thread.
+namespace muster::server {
+
+/// The service thread asks a shard for its counters; the answer carries the same number.
+struct ReadCounters {
+    RequestId request;
+};
+/// The service thread asks a shard for names of actors.
+struct ListNames {
+    RequestId request;
+    std::string prefix;
+    std::string after;
+    std::size_t count_max = 0;
+};
+/// Close everything and end.
+struct StopShard {};
+
+using ToShard = std::variant<actor::Message, ReadCounters, ListNames, StopShard>;
+
+/// What a shard has counted, and how much it holds at the moment.
+struct ShardReport {
+    RequestId request;
+    ShardId shard;
+    gateway::Counters gateway;
+    std::uint64_t actors = 0;
+    std::uint64_t sockets = 0;
+    std::uint64_t accept_pauses = 0;
+    std::uint64_t turns = 0;
+};
+struct NamesReport {
+    RequestId request;
+    std::vector<QueueName> names;
+};
+struct ShardStopped {
+    ShardId shard;
+};
+
+using FromShard = std::variant<actor::Message, ShardReport, NamesReport, ShardStopped>;
+
+/// All channels and doorbells. Each channel has one sender and one receiver; a sender rings the
+/// receiver's bell once per batch.
+class Switchboard {
+public:
+    explicit Switchboard(std::uint16_t shard_count);
+
+    [[nodiscard]] std::uint16_t shard_count() const noexcept { return shard_count_; }
+
+    /// The channel to `to`, from a shard or (index shard_count()) from the service thread.
+    [[nodiscard]] runtime::Channel<ToShard>& to_shard(std::size_t from, ShardId to) noexcept {
+        return *to_shards_[from * shard_count_ + to.value];
+    }
+    [[nodiscard]] runtime::Channel<FromShard>& to_service(ShardId from) noexcept {
+        return *to_service_[from.value];
+    }
+    [[nodiscard]] runtime::Doorbell& bell_of(ShardId shard) noexcept { return bells_[shard.value]; }
+    [[nodiscard]] runtime::Doorbell& bell_of_service() noexcept { return bells_[shard_count_]; }
+
+private:
+    std::uint16_t shard_count_;
+    std::vector<std::unique_ptr<runtime::Channel<ToShard>>> to_shards_;
+    std::vector<std::unique_ptr<runtime::Channel<FromShard>>> to_service_;
+    std::vector<runtime::Doorbell> bells_;
+};
+
+}  // namespace muster::server
