@@ -161,22 +161,11 @@ constexpr std::array table{
                [](const S& settings) { return fmt::format("{}", settings.server.buckets); }},
     duration<&S::server, &V::drain_time, 0, hour>(
         "server.drain_time", "How long a server that ends gives its clients to go elsewhere."),
-    count<&S::server, &V::inbox_messages_max, 1024, 16 * mib>(
-        "server.inbox_messages_max", "Messages that may wait for one shard."),
-    size<&S::server, &V::link_bytes_max, 256 * kib, 1024 * mib>(
-        "server.link_bytes_max", "Bytes that may wait between two shards or nodes."),
     size<&S::server, &V::admin_body_bytes_max, 4 * kib, 16 * mib>(
         "server.admin_body_bytes_max", "The longest body of a request to the admin API."),
 
     count<&S::gateway, &G::max_connections, 1, 10'000'000>(
         "gateway.max_connections", "Client connections at once; more are told to come back."),
-    count<&S::gateway, &G::unauthenticated_max, 1, 1'000'000>(
-        "gateway.unauthenticated_max", "Connections at once that have not shown a token yet."),
-    count<&S::gateway, &G::unauthenticated_per_address_max, 1, 1'000'000>(
-        "gateway.unauthenticated_per_address_max", "The same of one IP address."),
-    rate<&S::gateway, &G::login_rate>("gateway.login_rate", "New sign-ins."),
-    rate<&S::gateway, &G::resume_rate>("gateway.resume_rate",
-                                       "Sign-ins that go on with a session."),
     duration<&S::gateway, &G::handshake_time, 100, 10 * minute>(
         "gateway.handshake_time", "How long the handshake of a new connection may take."),
     duration<&S::gateway, &G::hello_time, 100, 10 * minute>(
@@ -185,16 +174,8 @@ constexpr std::array table{
         "gateway.ping_interval", "How often client and server ask whether the other is there."),
     duration<&S::gateway, &G::dead_after, 200, 3 * hour>(
         "gateway.dead_after", "A connection without a byte for so long is closed."),
-    duration<&S::gateway, &G::check_interval, second, hour>(
-        "gateway.check_interval", "How often a connection asks whether it is still the user's."),
-    size<&S::gateway, &G::handshake_bytes_max, kib, 8 * kib>(
-        "gateway.handshake_bytes_max", "The longest head of an HTTP request."),
-    size<&S::gateway, &G::token_bytes_max, 256, 4 * kib>("gateway.token_bytes_max",
-                                                         "The longest token."),
     size<&S::gateway, &G::frame_bytes_max, 4 * kib, 16 * mib>(
         "gateway.frame_bytes_max", "The longest message of a client on the wire."),
-    count<&S::gateway, &G::json_depth_max, 4, 16>("gateway.json_depth_max",
-                                                  "How deep JSON from outside may be nested."),
     size<&S::gateway, &G::out_bytes_max, 16 * kib, 64 * mib>(
         "gateway.out_bytes_max", "Bytes that may wait for a client that reads slowly."),
     count<&S::gateway, &G::out_messages_max, 16, 1'000'000>("gateway.out_messages_max",
@@ -235,11 +216,6 @@ constexpr std::array table{
 
     duration<&S::session, &N::resume_time, 0, day>(
         "session.resume_time", "How long a user whose connection broke stays on line."),
-    duration<&S::session, &N::dedup_time, minute, 30 * day>(
-        "session.dedup_time",
-        "How long a client may be away and still learn what became of its ops."),
-    duration<&S::session, &N::left_results_time, 0, day>(
-        "session.left_results_time", "How long whole results are kept for a client that left."),
 
     SettingRow{"log.target", "\"stderr\", \"udp:host:514\", \"tcp:host:514\" or \"unix:/dev/log\".",
                &read_log_target,

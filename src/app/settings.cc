@@ -327,11 +327,6 @@ void Loader::check_together() {
           "queue.state_bytes_max",
           fmt::format("{} does not fit into queue.state_bytes_max, {}",
                       size_text(payload_bytes_max), size_text(settings_.queue.state_bytes_max)));
-    check(settings_.session.dedup_time >= settings_.session.resume_time, "session.dedup_time",
-          "session.resume_time",
-          fmt::format("{} must not be shorter than session.resume_time, {}",
-                      duration_text(settings_.session.dedup_time),
-                      duration_text(settings_.session.resume_time)));
 }
 
 void Loader::check_loopback(std::string_view path, const ListenAddress& address) {

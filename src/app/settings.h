@@ -43,27 +43,17 @@ struct ServerSettings {
     std::uint32_t shards = 0;  ///< after loading never 0
     std::uint32_t buckets = 4096;
     Duration drain_time = std::chrono::seconds{10};
-    std::uint32_t inbox_messages_max = 64 * 1024;
-    std::uint32_t link_bytes_max = 8 * 1024 * 1024;
     std::uint32_t admin_body_bytes_max = 256 * 1024;
     friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
 };
 
 struct GatewaySettings {
     std::uint32_t max_connections = 100'000;
-    std::uint32_t unauthenticated_max = 1'000;
-    std::uint32_t unauthenticated_per_address_max = 20;
-    queue::RateLimit login_rate{.per_second = 200, .burst = 200};
-    queue::RateLimit resume_rate{.per_second = 2'000, .burst = 2'000};
     Duration handshake_time = std::chrono::seconds{5};
     Duration hello_time = std::chrono::seconds{5};
     Duration ping_interval = std::chrono::seconds{15};
     Duration dead_after = std::chrono::seconds{35};
-    Duration check_interval = std::chrono::seconds{15};
-    std::uint32_t handshake_bytes_max = 8 * 1024;
-    std::uint32_t token_bytes_max = 4 * 1024;
     std::uint32_t frame_bytes_max = 64 * 1024;
-    std::uint32_t json_depth_max = 16;
     std::uint32_t out_bytes_max = 64 * 1024;
     std::uint32_t out_messages_max = 256;
     std::uint32_t queues_max = 64;
@@ -76,8 +66,6 @@ struct GatewaySettings {
 
 struct SessionSettings {
     Duration resume_time = std::chrono::seconds{120};
-    Duration dedup_time = std::chrono::hours{24};
-    Duration left_results_time = std::chrono::seconds{600};
     friend bool operator==(const SessionSettings&, const SessionSettings&) = default;
 };
 

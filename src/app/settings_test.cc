@@ -245,7 +245,6 @@ TEST_CASE("values that do not go together are refused at the one that was change
                    "gateway.frame_bytes_max, 64KiB"));
     CHECK(contains(refusal("[listen]\nadmin = \"127.0.0.1:7400\""), "same address"));
     (void)parsed("[listen]\nadmin = \"127.0.0.1:0\"\nclient = \"127.0.0.1:0\"");
-    CHECK(contains(refusal("[session]\ndedup_time = \"1m\""), "shorter than session.resume_time"));
 }
 
 TEST_CASE("origins are as browsers send them") {

@@ -34,6 +34,8 @@ bool is_enumerator(ErrorCode code) {
         case ErrorCode::frame_too_big:
         case ErrorCode::bad_request:
         case ErrorCode::overload:
+        case ErrorCode::not_connected:
+        case ErrorCode::client_closed:
         case ErrorCode::bad_name:
         case ErrorCode::no_queue:
         case ErrorCode::not_member:

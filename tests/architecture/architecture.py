@@ -37,6 +37,8 @@ ROOMS = [
 MESSAGES = r"src/core/[^/]+/messages\.h"
 ANY_CORE = r"src/core/"
 BASE_AND_PROTO = [r"src/base/", r"proto/"]
+# What touches the operating system but knows nothing of servers; clients use it, too.
+DESCRIPTORS = r"src/shell/runtime/(descriptor|entropy)\.h"
 
 MAY_INCLUDE = {
     "base": [],
@@ -44,12 +46,12 @@ MAY_INCLUDE = {
     "shell/{}": BASE_AND_PROTO + [r"src/core/wire/", MESSAGES, r"src/shell/", r"web/assets\.h"],
     # The roles put machines together; app runs them over the real shell, sim over a simulated one.
     "app/roles": BASE_AND_PROTO + [ANY_CORE],
-    "app": [r"src/", r"proto/", r"client/", r"cli/", r"include/", r"web/assets\.h"],
+    "app": [r"src/", r"proto/", r"client/", r"cli/", r"bench/", r"include/", r"web/assets\.h"],
     "include": [],
     "client": BASE_AND_PROTO
-    + [r"include/", r"src/core/(client|wire|actor)/", r"src/shell/net/"],
+    + [r"include/", r"src/core/(client|wire)/", DESCRIPTORS],
     "cli": BASE_AND_PROTO
-    + [r"include/", r"client/", r"src/core/wire/", MESSAGES, r"src/shell/(net|callout)/"],
+    + [r"include/", r"client/", r"src/core/wire/", DESCRIPTORS],
     "sim": BASE_AND_PROTO + [ANY_CORE, r"src/app/roles/"],
     "bench/limit": [],  # A bare server without features must not borrow ours.
     "bench": BASE_AND_PROTO + [r"include/", ANY_CORE, r"client/", r"src/shell/"],

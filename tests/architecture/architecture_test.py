@@ -29,6 +29,7 @@ GOOD_TREE = {
     "src/core/client/machine.h": "",
     "src/shell/runtime/channel.h": "#include <atomic>\n#include <mutex>\n",
     "src/shell/net/socket.h": '#include <sys/socket.h>\n#include "shell/runtime/channel.h"\n',
+    "src/shell/runtime/descriptor.h": "#include <unistd.h>\n",
     "src/shell/net/link.cc": '#include "core/queue/messages.h"\n#include "core/wire/json.h"\n',
     "src/shell/admin/admin.cc": '#include <boost/asio.hpp>\n#include "web/assets.h"\n',
     "src/app/roles/node.h": '#include "core/queue/queue.h"\n#include "base/result.h"\n',
@@ -36,7 +37,7 @@ GOOD_TREE = {
     '#include "cli/cli.h"\n#include "client/client.h"\n',
     "include/muster/muster.h": "#include <stddef.h>\n",
     "client/client.h": '#include "muster/muster.h"\n#include "core/client/machine.h"\n'
-    '#include "core/wire/json.h"\n#include "shell/net/socket.h"\n',
+    '#include "core/wire/json.h"\n#include "shell/runtime/descriptor.h"\n',
     "cli/cli.h": '#include "client/client.h"\n',
     "sim/world.h": '#include "app/roles/node.h"\n#include "core/queue/queue.h"\n',
     "bench/load.cc": '#include <thread>\n#include "client/client.h"\n',

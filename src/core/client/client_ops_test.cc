@@ -1,3 +1,4 @@
+// Long because: every line of the table of operations has its story here, on one bench.
 #include <string>
 #include <vector>
 
@@ -370,15 +371,15 @@ TEST_CASE("REFUSED of an op that was sent twice is ignored") {
 
 TEST_CASE("GONE is unknown, and new ops wait for the new inc and count from 1") {
     Bench bench = bench_in_room();
-    bench.submit(room, say("old"));
+    bench.submit(room, say("10"));
     const auto request = bench.sent(ClientOp::send)->request;
-    bench.submit(room, say("old too"));
+    bench.submit(room, say("11"));
     const auto second = bench.sent(ClientOp::send)->request;
     bench.receive(Bench::err(request, ErrorCode::gone));
     REQUIRE(bench.verdict() != nullptr);
     CHECK(bench.verdict()->outcome == Outcome::unknown);
     CHECK(bench.verdict()->code == ErrorCode::gone);
-    bench.submit(room, say("new"));
+    bench.submit(room, say("12"));
     CHECK(bench.outbox.empty());
     wire::ResetFrame reset;
     reset.queue = room;

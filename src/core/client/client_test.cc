@@ -1,3 +1,4 @@
+// Long because: the whole client is driven here, state by state, on one bench.
 #include "core/client/client.h"
 
 #include <algorithm>
