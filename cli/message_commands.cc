@@ -74,6 +74,7 @@ int sub(const Target& target, const SubArguments& arguments) {
     queue.on_left([&](const Left& left) {
         ended = "no longer a member of " + std::string(left.queue) + ": " + std::string(left.why);
     });
+    Session::end_on_interrupt();  // What is shown from the first line on can be interrupted.
     if (const auto failed = arguments.joins ? session.join(queue) : session.listen(queue)) {
         return *failed;
     }

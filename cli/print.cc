@@ -73,7 +73,9 @@ int print_outcome(const Outcome& outcome, Format format) {
         }
         print_error(what, outcome.code);
     }
-    return outcome.kind == Outcome::Kind::not_sent ? exit_unreachable : exit_failed;
+    // What the client itself refuses (a bad name) is as final as what the server refuses.
+    return outcome.kind == Outcome::Kind::not_sent && outcome.is_retryable ? exit_unreachable
+                                                                            : exit_failed;
 }
 
 std::string as_text(const Message& message) {

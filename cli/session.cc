@@ -42,6 +42,9 @@ std::optional<int> Session::wait_for(const std::function<bool()>& done) {
     }
     const auto give_up_at = std::chrono::steady_clock::now() + target_.patience;
     while (!done()) {
+        if (is_interrupted != 0) {
+            return exit_ok;
+        }
         client_->poll(poll_time);
         const bool is_closed = client_->status().state == Status::State::closed;
         if (!done() && (is_closed || std::chrono::steady_clock::now() > give_up_at)) {
@@ -64,9 +67,12 @@ int Session::give_up() const {
     return exit_unreachable;
 }
 
-int Session::follow(const std::function<bool()>& done) {
+void Session::end_on_interrupt() {
     std::signal(SIGINT, interrupt);
     std::signal(SIGTERM, interrupt);
+}
+
+int Session::follow(const std::function<bool()>& done) {
     while (!done() && is_interrupted == 0) {
         client_->poll(poll_time);
         if (client_->status().state == Status::State::closed) {
@@ -92,7 +98,10 @@ std::optional<int> Session::enter(Queue& queue, bool joins) {
         return failed;
     }
     if (!outcome->is_ok()) {
-        return print_outcome(*outcome, target_.format);
+        // A closed client was refused as a whole, and its status knows more of why.
+        return client_->status().state == Status::State::closed
+                   ? give_up()
+                   : print_outcome(*outcome, target_.format);
     }
     if (target_.is_verbose) {
         fmt::print(stderr, "muster: {} {} as {}\n", joins ? "joined" : "listening to", queue.name(),

@@ -25,6 +25,9 @@ public:
     /// Returns nothing when `done`, otherwise the exit code.
     [[nodiscard]] std::optional<int> wait_for(const std::function<bool()>& done);
 
+    /// From here on Ctrl-C (or SIGTERM) ends the waits, with exit code 0.
+    static void end_on_interrupt();
+
     /// Polls without an end, until `done`, an interrupt, or the client is closed for good.
     [[nodiscard]] int follow(const std::function<bool()>& done);
 

@@ -19,7 +19,9 @@ constexpr std::size_t terminal_columns = 100;
 // The close code of a connection that ends because of `code`, or 0 where it ends none.
 std::uint16_t close_code_for(ErrorCode code) {
     const bool is_of_connections = static_cast<unsigned>(code) / 1000 == 1;
-    if (!is_of_connections || code == ErrorCode::unsupported || code == ErrorCode::bad_request) {
+    const bool closes = code != ErrorCode::unsupported && code != ErrorCode::bad_request &&
+                        code != ErrorCode::not_connected && code != ErrorCode::client_closed;
+    if (!is_of_connections || !closes) {
         return 0;
     }
     return static_cast<std::uint16_t>(wire::close_code_of(code));

@@ -2,11 +2,14 @@ import { useState } from "preact/hooks";
 
 /** The same from the command line and over HTTP. */
 export function Outside({ room }: { room: string }) {
-    const cli = `muster pub ${room} chat '{"text":"hi"}' --user carol`;
+    // The command line finds a server at its own port by itself.
+    const server = location.port === "7400" ? "" : ` --server ws://${location.host}`;
+    const cli = `muster pub ${room} chat '{"text":"hi"}' --user carol${server}`;
+    // No indents: on a narrow card, a line that does not fit would begin below its indent.
     const http =
-        `curl -X POST \\\n  localhost:7401/v1/queues${room}/-/mounts/chat/messages \\\n` +
-        `  -H 'content-type: application/json' \\\n` +
-        `  -d '{"data":{"text":"hi"},"from":"curl"}'`;
+        `curl -H 'content-type: application/json' \\\n` +
+        `-d '{"data":{"text":"hi"},"from":"curl"}' \\\n` +
+        `localhost:7401/v1/queues${room}/-/mounts/chat/messages`;
     return (
         <section class="card">
             <h2>From outside</h2>
