@@ -32,10 +32,10 @@ struct LogEntry {
 
 /// What does not change during a bucket's life.
 struct BucketSettings {
-    BucketId id;
-    Epoch epoch;             ///< at which this lineage began: high half of every inc
+    BucketId id{};
+    Epoch epoch{};           ///< at which this lineage began: high half of every inc
     std::uint64_t seed = 0;  ///< of all chance that its actors draw
-    HashKey table_key;       ///< of the table of actors, keyed from outside
+    HashKey table_key{};     ///< of the table of actors, keyed from outside
     std::size_t log_entries_max = 65'536;
 };
 

@@ -16,9 +16,9 @@ namespace muster::actor {
 /// What all buckets of a site have in common.
 struct BucketSetSettings {
     std::uint32_t bucket_count = 4'096;
-    Epoch epoch;
+    Epoch epoch{};
     std::uint64_t seed = 0;
-    HashKey table_key;
+    HashKey table_key{};
 };
 
 /// The buckets that one shard owns, made when they are first needed.

@@ -116,7 +116,9 @@ TEST_CASE("any bytes are rolled into good JSON or refused") {
     CHECK(rc::check([](const std::string& tail, std::uint64_t seed) {
         Rng rng(seed);
         const auto rolled = roll_dice(Payload(R"({"roll":"3d6")" + tail), rng);
-        RC_ASSERT(!rolled || wire::validate_json(rolled->bytes()).has_value());
+        if (rolled) {
+            RC_ASSERT(wire::validate_json(rolled->bytes()).has_value());
+        }
     }));
 }
 
