@@ -437,9 +437,9 @@ void Connection::put(const Outgoing::Delivery& delivery, Context& ctx) {
     }
 }
 
-void Connection::put_snapshot(SharedText frame, const QueueName& queue, Seq seq, Context& ctx) {
+void Connection::put(const Outgoing::Snapshot& snapshot, Context& ctx) {
     if (state_ != State::closed) {
-        check(outgoing_.put_snapshot(std::move(frame), queue, seq, ctx), ctx);
+        check(outgoing_.put(snapshot, ctx), ctx);
     }
 }
 

@@ -77,8 +77,7 @@ public:
     void put(SharedText frame, Weight weight, Context& ctx);
     void put(const Outgoing::Delivery& delivery, Context& ctx);
     void put_replay(const QueueName& queue, const queue::EventPtr& event, Seq prev, Context& ctx);
-    /// A `joined` or `reset` that moves the client's cursor to `seq`.
-    void put_snapshot(SharedText frame, const QueueName& queue, Seq seq, Context& ctx);
+    void put(const Outgoing::Snapshot& snapshot, Context& ctx);
 
     /// Returns whether a welcome had better wait until the last ones have left.
     [[nodiscard]] bool postpones_welcomes() const noexcept {
@@ -169,6 +168,7 @@ private:
     void follow(const QueueName& queue, std::optional<std::uint64_t> request,
                 std::optional<Cursor> cursor, bool is_member, Context& ctx);
     void unfollow(const QueueName& queue, Context& ctx);
+    void drop_waiting(const QueueName& queue, Context& ctx);
 
     template <typename Frame>
     void say(const Frame& frame, Context& ctx) {

@@ -392,7 +392,15 @@ void Connection::unfollow(const QueueName& queue, Context& ctx) {
     wish.connection = id_;
     wish.queue = queue;
     ctx.wishes.push_back(std::move(wish));
-    outgoing_.forget(queue);
+    drop_waiting(queue, ctx);
+}
+
+// The stream ends here: the client's cursor stays where the last frame that left has moved it. Who
+// asked for what is dropped gets its answer all the same.
+void Connection::drop_waiting(const QueueName& queue, Context& ctx) {
+    for (const std::uint64_t request : outgoing_.forget(queue)) {
+        say_ok(request, ctx);
+    }
 }
 
 void Connection::forget(const QueueName& queue, Context& ctx) {
@@ -430,7 +438,7 @@ void Connection::follow_refused(const QueueName& queue, std::optional<std::uint6
 
 void Connection::followed_ended(const QueueName& queue, Cursor at, std::string_view why,
                                 Context& ctx) {
-    outgoing_.forget(queue);
+    drop_waiting(queue, ctx);
     forget(queue, ctx);
     wire::ResetFrame reset;
     reset.queue = queue.text();

@@ -315,20 +315,22 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         note_idle(replica, ctx);
         return;
     }
-    hand_welcome(replica, *connection, replica.welcome(follower, ctx), ctx);
+    hand_welcome(replica, follower, replica.welcome(follower, ctx), ctx);
 }
 
-void Gateway::hand_welcome(Replica& replica, Connection& connection, const Welcome& welcome,
+void Gateway::hand_welcome(Replica& replica, const Follower& follower, const Welcome& welcome,
                            Context& ctx) {
+    Connection& connection = *find(follower.connection);
     const QueueName& queue = replica.name();
+    const Seq seq = replica.at().seq;
     if (welcome.reset) {
         ++counters_.resets;
-        connection.put_snapshot(*welcome.reset, queue, replica.at().seq, ctx);
+        connection.put(Outgoing::Snapshot{*welcome.reset, queue, seq, {}}, ctx);
     }
     for (const auto& replay : welcome.replays) {
         connection.put_replay(queue, replay.event, replay.prev, ctx);
     }
-    connection.put_snapshot(welcome.joined, queue, replica.at().seq, ctx);
+    connection.put(Outgoing::Snapshot{welcome.joined, queue, seq, follower.request}, ctx);
     Following& followed = *connection.following(queue.text());
     if (!followed.is_live && connection.state() != Connection::State::closed) {
         followed.is_live = true;
@@ -461,7 +463,7 @@ void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
             if (!welcome) {
                 welcome = replica.welcome(follower, ctx);
             }
-            hand_welcome(replica, connection, *welcome, ctx);
+            hand_welcome(replica, follower, *welcome, ctx);
         }
         finish(id, ctx);
     }

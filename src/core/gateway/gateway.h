@@ -78,7 +78,7 @@ private:
     void unfollow(Connection& connection, const QueueName& queue, Context& ctx);
     void answer_history(const Wish& wish, Connection& connection, Context& ctx);
     void serve(Replica& replica, Follower follower, Context& ctx);
-    void hand_welcome(Replica& replica, Connection& connection, const Welcome& welcome,
+    void hand_welcome(Replica& replica, const Follower& follower, const Welcome& welcome,
                       Context& ctx);
     void stop_serving(Replica& replica, Connection& connection);
     void publish(const queue::Published& published, Context& ctx);

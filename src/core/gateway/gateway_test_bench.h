@@ -85,6 +85,7 @@ public:
     Gateway gateway;
     TestPeers peers;
     actor::Outbox sent;  ///< what no test has looked at yet
+    std::size_t last_outputs = 0;  ///< of the last turn
 
     [[nodiscard]] const Counters& counters() const { return gateway.counters(); }
 
@@ -122,9 +123,10 @@ public:
                       std::vector<user::Joined> joined = {}) {
         TestPeer& peer = peers.connect();
         say_hello(peer, user, more);
-        const auto attach = take_one<user::Attach>();
-        CHECK(attach.user == user);
-        deliver(attached(attach, std::move(joined)));
+        const auto attaches = take_sent<user::Attach>();
+        REQUIRE_FALSE(attaches.empty());
+        CHECK(attaches.back().user == user);
+        deliver(attached(attaches.back(), std::move(joined)));
         return peer;
     }
 
@@ -149,6 +151,11 @@ public:
         const Claims claims{
             UserId(user), WallTime{wall.ms + lifetime / std::chrono::milliseconds{1}}, wall};
         return settings->token_keys.sign("k1", claims).value();
+    }
+
+    /// The server is about to stop.
+    void stop() {
+        turn([&](const Gateway::Step& at) { gateway.step(Event{Stopping{}}, at); });
     }
 
     // ---- Queues and user queues ----
@@ -231,6 +238,7 @@ private:
 
     void end_turn() {
         gateway.step(at());
+        last_outputs = outputs_.size();
         peers.take(outputs_);
     }
 

@@ -1,5 +1,6 @@
 #include "core/gateway/outgoing.h"
 
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -39,13 +40,13 @@ Outgoing::Outcome Outgoing::put(SharedText frame, Weight weight, Context& ctx) {
     return put_ready(std::move(item), ctx);
 }
 
-Outgoing::Outcome Outgoing::put_snapshot(SharedText frame, const QueueName& queue, Seq seq,
-                                         Context& ctx) {
+Outgoing::Outcome Outgoing::put(const Snapshot& snapshot, Context& ctx) {
     Item item;
-    item.frame = std::move(frame);
+    item.frame = snapshot.frame;
     item.weight = Weight::snapshot;
-    item.queue = queue;
-    item.moves_to = seq;
+    item.queue = snapshot.queue;
+    item.moves_to = snapshot.seq;
+    item.request = snapshot.request;
     return put_ready(std::move(item), ctx);
 }
 
@@ -163,10 +164,12 @@ void Outgoing::erase(Items::iterator item) {
     all.items.erase(item);
 }
 
-// Returns false where nothing of the mount waits.
+// Returns false where nothing of the mount waits but the event that has just come: that must leave,
+// because the next ones follow it.
 bool Outgoing::drop_oldest(const QueueName& queue, const MountName& mount, Context& ctx) {
     Waiting& all = *waiting_;
-    for (auto i = all.items.begin(); i != all.items.end(); ++i) {
+    const auto newest = std::prev(all.items.end());
+    for (auto i = all.items.begin(); i != newest; ++i) {
         const auto* posted = i->second.event == nullptr || i->second.weight != Weight::normal
                                  ? nullptr
                                  : std::get_if<queue::MessagePosted>(&i->second.event->body);
@@ -279,19 +282,18 @@ void Outgoing::put_out_event(Items::iterator first, Context& ctx) {
             ctx);
 }
 
-void Outgoing::forget(const QueueName& queue) {
+std::vector<std::uint64_t> Outgoing::forget(const QueueName& queue) {
+    std::vector<std::uint64_t> unanswered;
     if (waiting_ == nullptr) {
-        return;
+        return unanswered;
     }
     for (auto i = waiting_->items.begin(); i != waiting_->items.end();) {
         const auto next = std::next(i);
         if (i->second.queue == queue) {
-            if (i->second.moves_to) {
-                i->second.queue = {};  // It answers a request; only the stream ends.
-                i->second.moves_to.reset();
-            } else {
-                erase(i);
+            if (i->second.request) {
+                unanswered.push_back(*i->second.request);
             }
+            erase(i);
         }
         i = next;
     }
@@ -302,6 +304,7 @@ void Outgoing::forget(const QueueName& queue) {
     if (waiting_->items.empty()) {
         waiting_.reset();
     }
+    return unanswered;
 }
 
 std::size_t Outgoing::waiting_count() const noexcept {

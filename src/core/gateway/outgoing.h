@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/name.h"
@@ -45,9 +46,14 @@ public:
     /// Puts out ready bytes, or keeps them until there is room.
     [[nodiscard]] Outcome put(SharedText frame, Weight weight, Context& ctx);
 
-    /// The same for a `joined` or `reset`: after it the client's cursor of `queue` is at `seq`.
-    [[nodiscard]] Outcome put_snapshot(SharedText frame, const QueueName& queue, Seq seq,
-                                       Context& ctx);
+    /// A `joined` or `reset`: after it the client's cursor of `queue` is at `seq`.
+    struct Snapshot {
+        SharedText frame;
+        const QueueName& queue;
+        Seq seq = 0;
+        std::optional<std::uint64_t> request;  ///< that it answers
+    };
+    [[nodiscard]] Outcome put(const Snapshot& snapshot, Context& ctx);
 
     /// An event of a followed queue, with the frame that all share.
     struct Delivery {
@@ -76,8 +82,9 @@ public:
         return waiting_ != nullptr && waiting_->snapshots > 0;
     }
 
-    /// Drops the events of `queue` that wait: it is followed no more. Answers still leave.
-    void forget(const QueueName& queue);
+    /// Drops all that waits of `queue`, which is followed no more. Returns the requests whose
+    /// answers were among that.
+    [[nodiscard]] std::vector<std::uint64_t> forget(const QueueName& queue);
 
     [[nodiscard]] std::size_t waiting_count() const noexcept;
 
@@ -88,6 +95,7 @@ private:
         Weight weight = Weight::normal;
         QueueName queue;              ///< not of ready bytes that move no cursor
         std::optional<Seq> moves_to;  ///< ready bytes: the client's cursor after them
+        std::optional<std::uint64_t> request;  ///< ready bytes: that they answer
         queue::EventPtr event;
         std::uint32_t change_index = 0;
         MountName gap_mount;  ///< set: messages from … to of it were dropped

@@ -33,13 +33,15 @@ public:
     std::string close_reason;
     bool is_ended = false;  ///< the server closes the socket
     bool is_blocked = false;
-    std::size_t bytes = 0;  ///< all that came
+    std::size_t bytes = 0;                ///< all that came
+    const char* last_bytes = nullptr;     ///< where the last output's bytes lay; only to compare
 
     void take(const Output& output) {
         MUSTER_CHECK(!is_ended);
         MUSTER_CHECK(!is_blocked || output.then_close);
         is_ended = output.then_close;
         bytes += output.bytes.size();
+        last_bytes = output.bytes.view().data();
         std::string came(output.bytes.view());
         if (!is_upgraded_) {
             http += came;
@@ -74,8 +76,14 @@ public:
 
     /// Returns the status of the last HTTP answer; 0 if none came.
     [[nodiscard]] int status() const {
-        const auto at = http.rfind("HTTP/1.1 ");
-        return at == std::string::npos ? 0 : std::stoi(http.substr(at + 9, 3));
+        int last = 0;
+        for (auto at = http.find("HTTP/1.1 "); at != std::string::npos;
+             at = http.find("HTTP/1.1 ", at + 1)) {
+            const std::string digits = http.substr(at + 9, 3);
+            const bool is_answer = digits.find_first_not_of("0123456789") == std::string::npos;
+            last = is_answer ? std::stoi(digits) : last;  // Some texts speak of it.
+        }
+        return last;
     }
 
 private:
@@ -182,7 +190,8 @@ public:
 private:
     TestPeer& find(ConnectionId id) {
         const std::size_t slot = slot_of(id);
-        MUSTER_CHECK(slot < all_.size() && all_[slot].id == id);
+        MUSTER_CHECK(slot < all_.size());
+        MUSTER_CHECK(all_[slot].id == id);
         return all_[slot];
     }
 

@@ -1,0 +1,587 @@
+// The states of GUARANTEES.md 5.3, each with its events. What ends a connection by bad input is in
+// the files of rows.
+#include "core/gateway/connection.h"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "core/gateway/cid_text.h"
+#include "core/gateway/gateway_test_bench.h"
+
+namespace muster::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using Fenced = queue::FenceReply::Kind;
+
+const QueueName room_name("/room/1");
+
+ConnectionRef ref_of(const TestPeer& peer) { return {GatewayBench::shard, peer.id}; }
+
+void answer_fence(GatewayBench& bench, Fenced kind = Fenced::fenced_in) {
+    const auto fences = bench.take_sent<queue::Fence>();
+    for (const auto& fence : fences) {
+        bench.deliver(queue::FenceReply{fence.connection, room_name, kind});
+    }
+}
+
+// A connection in each of its states.
+struct States {
+    GatewayBench bench;
+
+    TestPeer& attaching() {
+        TestPeer& peer = bench.peers.connect();
+        bench.say_hello(peer, "alice");
+        return peer;
+    }
+    TestPeer& fencing() { return bench.sign_in("alice", {}, {{room_name, Inc{7}}}); }
+    TestPeer& up() { return bench.user("alice"); }
+    TestPeer& resolving() {
+        TestPeer& peer = bench.peers.connect();
+        bench.say_hello(peer, "alice", R"(,"resolve":true)");
+        CHECK(peer.next().starts_with(R"({"op":"hello")"));
+        return peer;
+    }
+    std::vector<TestPeer*> all() {
+        return {&bench.peers.open(), &bench.peers.connect(), &attaching(), &fencing(), &up(),
+                &resolving()};
+    }
+};
+
+// ---- Sign-in ---------------------------------------------------------------------------------
+
+TEST_CASE("a good hello asks the user queue, and its answer becomes the hello of the server") {
+    GatewayBench bench;
+    TestPeer& peer = bench.peers.connect();
+    bench.say_hello(peer, "alice", R"(,"nonce":"n1","cn":4)");
+    const auto attach = bench.take_one<user::Attach>("/user/alice");
+    CHECK(attach.connection == ref_of(peer));
+    CHECK(attach.attempt_number == 4);
+    CHECK(attach.cid == derive_cid(bench.settings->secret, UserId("alice"), "n1"));
+    CHECK(peer.texts.empty());
+    CHECK(bench.counters().users_online == 0);
+    bench.deliver(bench.attached(attach));
+    const std::string hello = peer.next();
+    CHECK(hello.starts_with(R"({"op":"hello","v":1,"user":"alice","session":82,"resume":")"));
+    CHECK(hello.ends_with(R"(","ping":15})"));
+    CHECK(bench.counters().users_online == 1);
+    CHECK(bench.sent.empty());
+}
+
+TEST_CASE("the same nonce makes the same client, and without one each hello makes a new one") {
+    GatewayBench bench;
+    const auto cid = [&](std::string_view user, std::string_view more) {
+        bench.say_hello(bench.peers.connect(), user, more);
+        return bench.take_one<user::Attach>().cid;
+    };
+    CHECK(cid("alice", R"(,"nonce":"n1","cn":1)") == cid("alice", R"(,"nonce":"n1","cn":2)"));
+    CHECK(cid("alice", R"(,"nonce":"n1")") != cid("alice", R"(,"nonce":"n2")"));
+    CHECK(cid("alice", R"(,"nonce":"n1")") != cid("bob", R"(,"nonce":"n1")"));
+    CHECK(cid("alice", "") != cid("alice", ""));
+}
+
+TEST_CASE("the hello comes after all joined queues have been fenced, then their `joined`") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = bench.sign_in("alice", {}, {{room_name, Inc{7}}, {QueueName("/b"), Inc{9}}});
+    const auto fences = bench.take_sent<queue::Fence>();
+    REQUIRE(fences.size() == 2);
+    CHECK(fences[0].user == "alice");
+    CHECK(fences[0].cep == bench.last_cep());
+    CHECK(fences[0].inc == Inc{7});
+    CHECK(fences[1].inc == Inc{9});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+    CHECK(peer.texts.empty());
+    bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b")});
+    CHECK(peer.next().starts_with(R"({"op":"hello")"));
+    FakeQueue room(bench, "/room/1");
+    room.answer();
+    CHECK(peer.next().starts_with(R"({"op":"joined","q":"/room/1","member":true,"at":[7,2])"));
+    CHECK(bench.take_sent<queue::Subscribe>("/b").size() == 1);
+}
+
+TEST_CASE("what `since` names is resumed: joined queues as a member, others as a listener") {
+    GatewayBench bench;
+    FakeQueue room(bench, "/room/1");
+    FakeQueue other(bench, "/b");
+    room.post("3");
+    other.post("3");
+    TestPeer& peer = bench.sign_in("alice", R"(,"since":{"/b":[7,2],"/room/1":[7,1]})",
+                                   {{room_name, Inc{7}}});
+    answer_fence(bench);
+    CHECK(peer.next().starts_with(R"({"op":"hello")"));
+    room.answer();
+    CHECK(peer.next().find(R"("seq":3,"prev":1,)") != std::string::npos);
+    CHECK(peer.next().starts_with(R"({"op":"joined","q":"/room/1","member":true)"));
+    other.answer();
+    CHECK(peer.next().find(R"("seq":3,"from")") != std::string::npos);
+    CHECK(peer.next().starts_with(R"({"op":"joined","q":"/b","member":false)"));
+}
+
+TEST_CASE("what `since` names beyond 64 queues in all is told to be left out") {
+    GatewayBench bench;
+    std::string since;
+    for (int i = 0; i < 64; ++i) {
+        since += fmt::format(R"({}"/room/{}":[7,1])", i == 0 ? "" : ",", i + 10);
+    }
+    TestPeer& peer = bench.sign_in("alice", fmt::format(R"(,"since":{{{}}})", since),
+                                   {{room_name, Inc{7}}});
+    answer_fence(bench);
+    CHECK(peer.next().starts_with(R"({"op":"hello")"));
+    CHECK(peer.next() == R"({"op":"left","q":"/room/73","why":"limit"})");
+    CHECK(bench.take_sent<queue::Subscribe>().size() == 64);
+}
+
+TEST_CASE("a joined queue whose history has ended is no membership any more") {
+    States states;
+    GatewayBench& bench = states.bench;
+    SUBCASE("told by a reset where the client did not ask") {
+        TestPeer& peer = states.fencing();
+        answer_fence(bench, Fenced::gone);
+        CHECK(peer.next().starts_with(R"({"op":"hello")"));
+        CHECK(peer.next() ==
+              R"({"op":"reset","q":"/room/1","at":[0,0],"why":"gone","mounts":{},"members":0,"who":{}})");
+        CHECK(bench.take_sent<queue::Subscribe>().empty());
+    }
+    SUBCASE("and by the new history where it did: as a listener, if it may") {
+        TestPeer& peer =
+            bench.sign_in("alice", R"(,"since":{"/room/1":[7,40]})", {{room_name, Inc{7}}});
+        answer_fence(bench, Fenced::gone);
+        FakeQueue room(bench, "/room/1", Inc{8});
+        room.answer();
+        CHECK(peer.next().starts_with(R"({"op":"hello")"));
+        CHECK(peer.next().starts_with(R"({"op":"reset","q":"/room/1","at":[8,2],"why":"gone")"));
+        CHECK(peer.next().starts_with(R"({"op":"joined","q":"/room/1","member":false,"at":[8,2])"));
+    }
+    CHECK(bench.take_sent<user::Detach>().empty());
+}
+
+TEST_CASE("a late attempt, and one that is overtaken, end with 4003") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& bob = bench.user("bob");
+    SUBCASE("by the user queue's word") {
+        TestPeer& peer = states.attaching();
+        bench.deliver(user::Stale{ref_of(peer)});
+        bench.check_closed(peer, 4003, "M1003", &bob);
+        CHECK(bench.take_sent<user::Detach>().empty());
+    }
+    SUBCASE("by a queue's word") {
+        TestPeer& peer = states.fencing();
+        answer_fence(bench, Fenced::overtaken);
+        bench.check_closed(peer, 4003, "M1003", &bob);
+        CHECK(bench.take_one<user::Detach>().cep == bench.last_cep());
+    }
+    SUBCASE("also later") {
+        TestPeer& peer = states.up();
+        bench.deliver(user::Stale{ref_of(peer)});
+        bench.check_closed(peer, 4003, "M1003", &bob);
+    }
+    CHECK(bench.counters().closed_superseded == 1);
+}
+
+TEST_CASE("a sign-in that takes 8 s is given up with 1013, and what comes of it later is detached") {
+    States states;
+    GatewayBench& bench = states.bench;
+    SUBCASE("while attaching") {
+        TestPeer& peer = states.attaching();
+        bench.pass(8s - 1us);
+        CHECK_FALSE(peer.is_ended);
+        bench.pass(1us);
+        const auto attach = bench.take_one<user::Attach>();
+        CHECK(bench.sent.empty());
+        bench.check_closed(peer, 1013, "M1033");
+        auto attached = bench.attached(attach);
+        const auto cep = attached.cep;
+        bench.deliver(std::move(attached), actor::ActorAddress{QueueName("/user/alice")});
+        CHECK(bench.take_one<user::Detach>("/user/alice").cep == cep);
+    }
+    SUBCASE("while fencing, from the hello on") {
+        TestPeer& peer = states.attaching();
+        bench.pass(5s);
+        bench.deliver(bench.attached(bench.take_one<user::Attach>(), {{room_name, Inc{7}}}));
+        bench.pass(3s);
+        bench.check_closed(peer, 1013, "M1033");
+        CHECK(bench.take_one<user::Detach>().cep == bench.last_cep());
+    }
+}
+
+TEST_CASE("what a client says before it is welcome waits for that, in order") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = states.fencing();
+    bench.peers.say(peer, R"({"op":"unlisten","i":1,"q":"/room/2"})");
+    bench.peers.say(peer, R"({"op":"ping"})");
+    bench.peers.say(peer, R"({"op":"join","i":2,"q":"/room/2"})");
+    CHECK(bench.take_sent<user::Pass>().empty());
+    answer_fence(bench);
+    CHECK(peer.next().starts_with(R"({"op":"hello")"));
+    CHECK(peer.next() == R"({"op":"ok","i":1})");
+    CHECK(peer.next() == R"({"op":"pong"})");
+    CHECK(bench.take_one<user::Pass>().queue == "/room/2");
+}
+
+TEST_CASE("what a client says before it is welcome is bounded") {
+    States states;
+    TestPeer& peer = states.fencing();
+    const std::string big =
+        fmt::format(R"({{"op":"send","q":"/room/1","m":"chat","d":"{}"}})", std::string(30'000, 'x'));
+    states.bench.peers.say(peer, big);
+    states.bench.peers.say(peer, big);
+    CHECK_FALSE(peer.is_ended);
+    states.bench.peers.say(peer, big);
+    states.bench.check_closed(peer, 4000, "M1000");
+}
+
+TEST_CASE("an early frame that closes keeps the later ones from being read") {
+    States states;
+    TestPeer& peer = states.fencing();
+    states.bench.peers.say(peer, R"({"op":"kick"})");
+    states.bench.peers.say(peer, R"({"op":"join","i":2,"q":"/room/2"})");
+    answer_fence(states.bench);
+    states.bench.check_closed(peer, 1008, "M1028");
+    CHECK(states.bench.take_sent<user::Pass>().empty());
+}
+
+TEST_CASE("what the backend does between the user queue's answer and the welcome is not lost") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = states.fencing();
+    SUBCASE("a join") {
+        bench.deliver(user::MembershipChanged{ref_of(peer), QueueName("/b"), true});
+        const auto fences = bench.take_sent<queue::Fence>();
+        REQUIRE(fences.size() == 2);
+        bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+        CHECK(peer.texts.empty());
+        bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b")});
+        CHECK(bench.take_sent<queue::Subscribe>("/b").size() == 1);
+        CHECK(bench.take_sent<queue::Subscribe>("/room/1").size() == 1);
+    }
+    SUBCASE("a kick out of a queue") {
+        bench.deliver(user::MembershipChanged{ref_of(peer), room_name, false});
+        answer_fence(bench);
+        CHECK(bench.take_sent<queue::Subscribe>().empty());
+    }
+    SUBCASE("a message to the user") {
+        bench.deliver(user::Told{ref_of(peer), QueueName("/user/alice"), 1, WallTime{5},
+                                 UserId("bob"), Payload("1")});
+        CHECK(peer.texts.empty());
+        answer_fence(bench);
+        CHECK(peer.next().starts_with(R"({"op":"hello")"));
+        CHECK(peer.next() ==
+              R"({"op":"msg","q":"/user/alice","m":"mail","seq":1,"from":"bob","t":5,"d":1})");
+    }
+    SUBCASE("too many messages to the user") {
+        for (Seq seq = 1; seq <= 257; ++seq) {
+            CHECK_FALSE(peer.is_ended);
+            bench.deliver(user::Told{ref_of(peer), QueueName("/user/alice"), seq, WallTime{5},
+                                     UserId(), Payload("1")});
+        }
+        bench.check_closed(peer, 4008, "M1008");
+    }
+}
+
+// ---- Kicks -----------------------------------------------------------------------------------
+
+TEST_CASE("a newer connection of the user ends this one with 4003, an older one does not") {
+    States states;
+    GatewayBench& bench = states.bench;
+    const auto kick = [&](const TestPeer& peer, std::int64_t ahead) {
+        Cep winner = bench.last_cep();
+        winner.counter += static_cast<std::uint64_t>(ahead);
+        bench.deliver(user::Kick{ref_of(peer), winner});
+    };
+    SUBCASE("while attaching, the answer decides") {
+        TestPeer& peer = states.attaching();
+        kick(peer, 1);
+        CHECK_FALSE(peer.is_ended);
+    }
+    SUBCASE("while fencing") {
+        TestPeer& peer = states.fencing();
+        kick(peer, 0);
+        kick(peer, -1);
+        CHECK_FALSE(peer.is_ended);
+        kick(peer, 1);
+        bench.check_closed(peer, 4003, "M1003");
+    }
+    SUBCASE("when up") {
+        TestPeer& peer = states.up();
+        kick(peer, 0);
+        bench.deliver(user::Kick{ref_of(peer), Cep{Inc{4}, 100}});  // Of a dead user queue.
+        CHECK_FALSE(peer.is_ended);
+        bench.deliver(user::Kick{ref_of(peer), Cep{Inc{6}, 1}});
+        bench.check_closed(peer, 4003, "M1003");
+    }
+}
+
+TEST_CASE("the backend's disconnect ends the connection with 4004") {
+    States states;
+    for (TestPeer* peer : {&states.fencing(), &states.up()}) {
+        states.bench.deliver(user::Kick{ref_of(*peer), states.bench.last_cep(), true});
+        states.bench.check_closed(*peer, 4004, "M1004");
+    }
+}
+
+// ---- Up --------------------------------------------------------------------------------------
+
+TEST_CASE("a silent client is pinged after 15 s, and closed with 4000 after 35 s") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    bench.pass(15s - 1us);
+    CHECK(peer.texts.empty());
+    bench.pass(1us);
+    CHECK(peer.next() == R"({"op":"ping"})");
+    bench.pass(20s - 1us);
+    CHECK(peer.texts.empty());
+    CHECK_FALSE(peer.is_ended);
+    bench.pass(1us);
+    bench.check_closed(peer, 4000, "M1006");
+    CHECK(bench.counters().closed_silent == 1);
+    CHECK(bench.take_one<user::Detach>().user == "alice");
+}
+
+TEST_CASE("any byte of the client puts the ping off, and answers one") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    bench.pass(10s);
+    bench.peers.send(peer, "\x81");
+    bench.pass(15s - 1us);
+    CHECK(peer.texts.empty());
+    bench.pass(1us);
+    CHECK(peer.next() == R"({"op":"ping"})");
+    bench.pass(19s);
+    bench.peers.send(peer, "\x80");
+    bench.pass(15s - 1us);
+    CHECK(peer.texts.empty());
+    bench.pass(1us);
+    CHECK(peer.next() == R"({"op":"ping"})");
+}
+
+TEST_CASE("an idle client costs one wake each 15 s and no other") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    bench.pass(5s);
+    bench.turn();
+    CHECK(bench.gateway.next_wake() == bench.now + 10s);
+    for (int i = 0; i < 3; ++i) {
+        bench.pass(10s);
+        bench.peers.say(peer, R"({"op":"ping"})");
+        bench.pass(5s);
+        CHECK(bench.gateway.next_wake() == bench.now + 10s);
+    }
+}
+
+TEST_CASE("the backend's joins and kicks come as `joined` and `left`") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    FakeQueue room(bench, "/room/1");
+    bench.deliver(user::MembershipChanged{ref_of(peer), room_name, true});
+    room.answer();
+    CHECK(peer.next().starts_with(R"({"op":"joined","q":"/room/1","member":true,"at":[7,2])"));
+    bench.deliver(
+        user::MembershipChanged{ref_of(peer), room_name, false, queue::LeaveReason::kicked});
+    CHECK(peer.next() == R"({"op":"left","q":"/room/1","why":"kicked"})");
+    room.post("1");
+    CHECK(peer.texts.empty());
+    // Once more is nothing new.
+    bench.deliver(
+        user::MembershipChanged{ref_of(peer), room_name, false, queue::LeaveReason::kicked});
+    CHECK(peer.texts.empty());
+}
+
+TEST_CASE("a listener whom the backend joins is told so, and misses nothing") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    FakeQueue room(bench, "/room/1");
+    bench.peers.say(peer, R"({"op":"listen","i":1,"q":"/room/1"})");
+    room.answer();
+    CHECK(peer.next().find(R"("member":false)") != std::string::npos);
+    room.add_member("alice");
+    CHECK(peer.next().starts_with(R"({"op":"members")"));
+    bench.deliver(user::MembershipChanged{ref_of(peer), room_name, true});
+    CHECK(peer.next().starts_with(R"({"op":"joined","q":"/room/1","member":true,"at":[7,3])"));
+    room.post("4");
+    CHECK(peer.next().find(R"("seq":4,"from")") != std::string::npos);
+    CHECK(peer.texts.empty());
+    // Members do not unlisten.
+    bench.peers.say(peer, R"({"op":"unlisten","i":2,"q":"/room/1"})");
+    CHECK(peer.next() == R"({"op":"ok","i":2})");
+    room.post("5");
+    CHECK(peer.texts.size() == 1);
+}
+
+TEST_CASE("messages to the user come as mail") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    bench.deliver(user::Told{ref_of(peer), QueueName("/user/alice"), 3, WallTime{5}, UserId(),
+                             Payload("[1]")});
+    CHECK(peer.next() == R"({"op":"msg","q":"/user/alice","m":"mail","seq":3,"t":5,"d":[1]})");
+}
+
+TEST_CASE("acknowledgements and pongs have no answer") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    bench.peers.say(peer, R"({"op":"ack","n":5})");
+    bench.peers.say(peer, R"({"op":"pong"})");
+    CHECK(peer.texts.empty());
+    CHECK_FALSE(peer.is_ended);
+}
+
+// ---- Resolve-only ----------------------------------------------------------------------------
+
+TEST_CASE("a resolve-only connection attaches nothing, withdraws ops, and lives 30 s") {
+    GatewayBench bench;
+    TestPeer& peer = bench.peers.connect();
+    bench.say_hello(peer, "alice", R"(,"nonce":"n1","resolve":true)");
+    CHECK(bench.sent.empty());
+    const std::string cid = to_text(derive_cid(bench.settings->secret, UserId("alice"), "n1"));
+    CHECK(peer.next() ==
+          fmt::format(R"({{"op":"hello","v":1,"user":"alice","session":0,"cid":"{}","ping":0}})",
+                      cid));
+    bench.pass(29s);
+    bench.peers.say(peer, R"({"op":"withdraw","i":1,"q":"/room/1","n":4,"inc":7})");
+    const auto op = bench.take_one<queue::Op>("/room/1");
+    CHECK(std::holds_alternative<queue::WithdrawOp>(op.body));
+    CHECK(to_text(op.sender.cid) == cid);
+    queue::OpReply reply;
+    reply.reply_to = op.reply_to;
+    reply.verdict.kind = queue::Verdict::Kind::rejected;
+    reply.verdict.code = ErrorCode::withdrawn;
+    bench.deliver(reply);
+    CHECK(peer.next() == R"({"op":"err","i":1,"code":"M2006","outcome":"rejected"})");
+    bench.peers.say(peer, R"({"op":"ping"})");
+    CHECK(peer.next() == R"({"op":"pong"})");
+    CHECK(bench.counters().users_online == 0);
+    bench.pass(1s);
+    bench.check_closed(peer, 1001, "M1007");
+    CHECK(bench.sent.empty());
+}
+
+TEST_CASE("a resolve-only connection takes nothing but withdrawals") {
+    States states;
+    for (const std::string_view json :
+         {R"({"op":"join","i":1,"q":"/room/1"})", R"({"op":"listen","i":1,"q":"/room/1"})",
+          R"({"op":"send","i":1,"q":"/room/1","m":"chat","d":1})", R"({"op":"auth","token":"x"})",
+          R"({"op":"hello","v":[1],"user":"alice"})"}) {
+        TestPeer& peer = states.resolving();
+        states.bench.peers.say(peer, json);
+        states.bench.check_closed(peer, 4000, "M1000");
+        CHECK(states.bench.sent.empty());
+    }
+}
+
+// ---- Every state -----------------------------------------------------------------------------
+
+TEST_CASE("when the socket closes nothing is put out, and who is attached is detached") {
+    States states;
+    GatewayBench& bench = states.bench;
+    for (TestPeer* peer : states.all()) {
+        static_cast<void>(bench.take_sent<user::Attach>());
+        static_cast<void>(bench.take_sent<queue::Fence>());
+        const std::size_t bytes = peer->bytes;
+        bench.peers.hang_up(*peer);
+        CHECK(peer->bytes == bytes);
+        CHECK_FALSE(peer->is_ended);
+        bench.peers.check_gone(*peer);
+    }
+    CHECK(bench.take_sent<user::Detach>().size() == 2);  // From fencing and up.
+    CHECK(bench.sent.empty());
+    CHECK(bench.counters().connections_open == 0);
+    CHECK(bench.counters().users_online == 0);
+    CHECK(bench.gateway.next_wake().has_value());  // Timers of who is gone, which find nobody.
+    bench.pass(60s);
+    CHECK_FALSE(bench.gateway.next_wake().has_value());
+}
+
+TEST_CASE("when the server stops, clients are told to go elsewhere and closed with 1001") {
+    States states;
+    GatewayBench& bench = states.bench;
+    const auto all = states.all();
+    bench.stop();
+    CHECK(all[0]->is_ended);
+    CHECK(all[0]->bytes == 0);
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        CHECK(all[i]->close_code == 1001);
+        CHECK(all[i]->is_ended);
+    }
+    CHECK(all[4]->next() == R"({"op":"bye","code":"M1007","spread_ms":1000})");
+    CHECK(all[3]->texts.empty());
+    CHECK(bench.counters().connections_open == 0);
+}
+
+TEST_CASE("an answer that comes in a state which did not ask for it is ignored") {
+    States states;
+    GatewayBench& bench = states.bench;
+    queue::OpReply ok;
+    ok.queue = room_name;
+    ok.verdict.at = {Inc{7}, 22};
+    for (TestPeer* peer : states.all()) {
+        const auto state_is = [&](std::string_view what) {
+            CAPTURE(what);
+            CHECK_FALSE(peer->is_ended);
+            CHECK(peer->texts.empty());
+        };
+        const bool is_attaching = peer->id == states.bench.peers.all()[2].id;
+        const bool is_fencing = peer->id == states.bench.peers.all()[3].id;
+        const bool is_up = peer->id == states.bench.peers.all()[4].id;
+        const bool is_resolving = peer->id == states.bench.peers.all()[5].id;
+        const ConnectionRef ref = ref_of(*peer);
+        if (!is_attaching) {
+            bench.deliver(user::Attached{ref, bench.last_cep(), SessionId{1}, {}});
+            state_is("Attached");
+        }
+        if (!is_fencing) {
+            bench.deliver(queue::FenceReply{ref, room_name, Fenced::overtaken});
+            state_is("FenceReply");
+        }
+        if (!is_up && !is_fencing && !is_attaching) {
+            bench.deliver(user::Stale{ref});
+            state_is("Stale");
+        }
+        if (!is_up && !is_fencing) {
+            bench.deliver(user::Kick{ref, Cep{Inc{99}, 1}});
+            bench.deliver(user::Kick{ref, Cep{Inc{99}, 1}, true});
+            state_is("Kick");
+            bench.deliver(user::MembershipChanged{ref, room_name, true});
+            bench.deliver(user::MembershipChanged{ref, room_name, false});
+            bench.deliver(user::Told{ref, QueueName("/user/alice"), 1, {}, {}, Payload("1")});
+            state_is("news");
+        }
+        if (!is_up && !is_resolving) {
+            ok.reply_to.who = ref;
+            bench.deliver(ok);
+            state_is("OpReply");
+        }
+        bench.peers.block(*peer);
+        bench.peers.drain(*peer);
+        state_is("Blocked and Drained");
+    }
+}
+
+TEST_CASE("events and answers for a connection that is gone find nobody") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = states.up();
+    bench.peers.hang_up(peer);
+    static_cast<void>(bench.take_sent<user::Detach>());
+    const ConnectionRef ref = ref_of(peer);
+    queue::OpReply ok;
+    ok.reply_to.who = ref;
+    bench.deliver(ok);
+    bench.deliver(user::Kick{ref, Cep{Inc{99}, 1}, true});
+    bench.deliver(user::Stale{ref});
+    bench.deliver(user::MembershipChanged{ref, room_name, true});
+    bench.deliver(queue::FenceReply{ref, room_name});
+    bench.peers.block(peer);
+    bench.peers.drain(peer);
+    bench.peers.hang_up(peer);
+    CHECK(bench.sent.empty());
+}
+
+}  // namespace
+}  // namespace muster::gateway
