@@ -57,23 +57,23 @@ RequestNumber Queue::send_bytes(std::string_view mount, std::string_view bytes, 
 }
 
 RequestNumber Queue::set(std::string_view mount, std::string_view key, std::string_view json,
-                     Callback done, std::optional<std::uint64_t> if_seq) {
+                         Callback done, std::optional<std::uint64_t> if_seq) {
     // No text is no value, but it must not become a deletion.
     const Payload value{json.empty() ? std::string_view{" "} : json};
     return core_->submit(*name_, set_request(mount, key, value, if_seq), std::move(done));
 }
 RequestNumber Queue::set_bytes(std::string_view mount, std::string_view key, std::string_view bytes,
-                           Callback done, std::optional<std::uint64_t> if_seq) {
+                               Callback done, std::optional<std::uint64_t> if_seq) {
     return core_->submit(*name_, set_request(mount, key, Payload{bytes, Format::bytes}, if_seq),
                          std::move(done));
 }
 RequestNumber Queue::del(std::string_view mount, std::string_view key, Callback done,
-                     std::optional<std::uint64_t> if_seq) {
+                         std::optional<std::uint64_t> if_seq) {
     return core_->submit(*name_, set_request(mount, key, Payload{}, if_seq), std::move(done));
 }
 
 RequestNumber Queue::history(std::string_view mount, std::function<void(const HistoryPage&)> done,
-                         std::optional<std::uint64_t> before) {
+                             std::optional<std::uint64_t> before) {
     return core_->history(*name_, client::History{MountName{mount}, before}, std::move(done));
 }
 

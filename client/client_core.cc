@@ -126,7 +126,7 @@ RequestNumber ClientCore::submit(std::string_view queue, client::Request request
 }
 
 RequestNumber ClientCore::history(std::string_view queue, client::History request,
-                              std::function<void(const HistoryPage&)> done) {
+                                  std::function<void(const HistoryPage&)> done) {
     if (done) {
         history_callbacks_.emplace(last_request_ + 1, std::move(done));
     }

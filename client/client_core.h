@@ -56,7 +56,7 @@ public:
 
     RequestNumber submit(std::string_view queue, client::Request request, Callback done);
     RequestNumber history(std::string_view queue, client::History request,
-                      std::function<void(const HistoryPage&)> done);
+                          std::function<void(const HistoryPage&)> done);
     void give_up(RequestNumber request);
 
     [[nodiscard]] Handlers& handlers(std::string_view queue);

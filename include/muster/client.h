@@ -208,15 +208,15 @@ public:
     /// Sets a key of a state mount. `if_seq`: only if the key last changed there; 0: only if
     /// absent.
     RequestNumber set(std::string_view mount, std::string_view key, std::string_view json,
-                  Callback done = {}, std::optional<std::uint64_t> if_seq = {});
+                      Callback done = {}, std::optional<std::uint64_t> if_seq = {});
     RequestNumber set_bytes(std::string_view mount, std::string_view key, std::string_view bytes,
-                        Callback done = {}, std::optional<std::uint64_t> if_seq = {});
+                            Callback done = {}, std::optional<std::uint64_t> if_seq = {});
     RequestNumber del(std::string_view mount, std::string_view key, Callback done = {},
-                  std::optional<std::uint64_t> if_seq = {});
+                      std::optional<std::uint64_t> if_seq = {});
 
     /// Reads remembered messages: the youngest ones, or those before `before`.
     RequestNumber history(std::string_view mount, std::function<void(const HistoryPage&)> done,
-                      std::optional<std::uint64_t> before = {});
+                          std::optional<std::uint64_t> before = {});
 
     // Handlers, one of each kind: setting one replaces the one before.
 

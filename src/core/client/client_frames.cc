@@ -146,6 +146,11 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     if (op != nullptr) {
         accepted(name, queue, *op, is_old ? std::nullopt : std::optional{frame.at}, ctx);
+        if (!is_old && !frame.member && queue.is_member) {
+            // The answer to a join sent again, and meanwhile we were removed.
+            queue.is_member = false;
+            queue.wants_to_join = false;
+        }
     } else if (!frame.request && role_ == Role::current) {
         stay_member(queue);
     }

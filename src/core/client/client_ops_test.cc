@@ -424,19 +424,34 @@ TEST_CASE("a join to an inc that has ended becomes the first op of the next one,
     CHECK(bench.verdict()->outcome == Outcome::ok);
 }
 
-TEST_CASE("a join that was rejected and is tried again is still the first op of the inc") {
+TEST_CASE("a join that was rejected uses the next number when it is tried again") {
     Bench bench;
     bench.go_online();
     bench.submit(room, Join{});
     bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::forbidden));
     CHECK(bench.verdict()->outcome == Outcome::rejected);
     bench.submit(room, Join{});
-    CHECK(bench.sent(ClientOp::join)->number == 1);
+    CHECK(bench.sent(ClientOp::join)->number == 2);
     CHECK(bench.sent(ClientOp::join)->inc == Inc{0});
     bench.receive(Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::join)->request));
     CHECK(bench.verdict()->outcome == Outcome::ok);
     bench.submit(room, say());
-    CHECK(bench.sent(ClientOp::send)->number == 2);
+    CHECK(bench.sent(ClientOp::send)->number == 3);
+}
+
+TEST_CASE("if nobody had counted the rejected join, its number is used again") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{});
+    bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::limit));
+    bench.submit(room, Join{});
+    bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::expired));
+    CHECK(bench.all<Verdict>().empty());
+    const auto* join = bench.sent(ClientOp::join);
+    REQUIRE(join != nullptr);
+    CHECK(join->number == 1);
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, join->request));
+    CHECK(bench.verdict()->outcome == Outcome::ok);
 }
 
 TEST_CASE("whether a rejected join was counted is found out by one op at a time") {

@@ -153,6 +153,20 @@ TEST_CASE("a late answer to a join is its verdict, but no step back") {
     CHECK(cursor(bench) == 4);
 }
 
+TEST_CASE("a join answered again to who was removed since does not make a member") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{});
+    auto joined = Bench::joined(room, {Inc{7}, 9}, bench.sent(ClientOp::join)->request);
+    joined.member = false;
+    bench.receive(joined);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK_FALSE(bench.client.is_member(room));
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.all_sent(ClientOp::join).empty());
+}
+
 TEST_CASE("RESET replaces the state, unless it is older than the cursor") {
     Bench bench = bench_in_room();
     bench.receive(reset({Inc{7}, 9}, "behind"));

@@ -47,14 +47,14 @@ OpLine::Op* OpLine::open_next() {
         if (!may_number(next)) {
             return nullptr;
         }
-        if (may_stray_ && inc_.value != 0 && next_ == 1 && !is_join(next.body)) {
+        const bool names_no_inc = inc_.value == 0 || (is_join(next.body) && next_ == 1);
+        if (!names_no_inc && next_ <= stray_max_) {
             return &open_filler(next_++, inc_, open_.end());
         }
-        if (inc_.value == 0 || (is_join(next.body) && next_ == 1)) {
-            next.number = 1;  // Of the inc that is there, whichever that is.
-        } else {
+        next.number = next_;
+        if (!names_no_inc) {
             next.inc = inc_;
-            next.number = next_++;
+            ++next_;
         }
     } else {
         const auto asks = std::ranges::count(open_, OpNumber{0}, &Op::number);
@@ -124,7 +124,9 @@ bool OpLine::has_listen() const noexcept {
 void OpLine::sent(Op& op, Instant now) {
     ++op.attempts;
     op.is_due = false;
-    may_stray_ = may_stray_ || (op.number != 0 && op.inc.value == 0 && op.attempts > 1);
+    if (op.number != 0 && op.inc.value == 0 && op.attempts > 1) {
+        stray_max_ = std::max(stray_max_, op.number);
+    }
     if (!retry_at_) {
         retry_at_ = now + retry_delay_;
     }
@@ -209,7 +211,7 @@ OpLine::Op OpLine::settle_rejected(Op& op, ErrorCode code, Instant now) {
     if (op.number != 0 && op.inc.value == 0) {
         // Where there is no queue, nobody counted the op. Elsewhere the queue did, or its gateway
         // spoke for it, which nobody can tell from here.
-        if (next_ == 1 && code != ErrorCode::no_queue && code != ErrorCode::bad_name) {
+        if (next_ <= op.number && code != ErrorCode::no_queue && code != ErrorCode::bad_name) {
             next_ = op.number + 1;
             is_guess_ = true;
         }
@@ -236,7 +238,8 @@ bool OpLine::rebind_join(Op& op, Instant now) {
 }
 
 bool OpLine::renumber_guess(Op& op, Instant now) {
-    if (!is_guess_ || !is_wanted(op) || op.inc != inc_ || op.number <= 1) {
+    const bool is_ours = op.inc.value == 0 || op.inc == inc_;
+    if (!is_guess_ || !is_wanted(op) || !is_ours || op.number <= 1) {
         return false;
     }
     next_ = 1;
@@ -335,7 +338,7 @@ std::vector<OpLine::Op> OpLine::forget_numbers() {
     open_ = std::move(asks);
     next_ = 1;
     is_guess_ = false;
-    may_stray_ = false;
+    stray_max_ = 0;
     earlier_.clear();
     pause();
     return taken;

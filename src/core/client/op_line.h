@@ -23,8 +23,8 @@ namespace muster::client {
 ///
 /// Invariants: numbers of one inc are given out once, 1, 2, 3 … without a hole, and span at most
 ///             `window` from the lowest open one on. A join to an inc of which no number was given
-///             out names none: it is number 1 of the present inc, whichever that is. Nothing is
-///             numbered while such a join is open.
+///             out names none: it means the present one, whichever that is. Nothing is numbered
+///             while such a join is open.
 /// Order:      requests leave in the order in which they came; a History waits for the joins and
 ///             listens before it, an op until the inc is known.
 /// Bounds:     at most held_max held requests, and asks_max open ones without a number.
@@ -171,9 +171,9 @@ private:
     OpNumber next_ = 1;
     // next_ comes from an op of which nobody said by which inc it was counted, if at all.
     bool is_guess_ = false;
-    // A join that names no inc was sent more than once: a late copy may use up number 1 of an inc
-    // that begins later, so that number is then given to nothing else but a join or a no-op.
-    bool may_stray_ = false;
+    // The highest number under which a join that names no inc was sent more than once. A late copy
+    // may use it up in an inc that begins later, so there only no-ops get the numbers up to it.
+    OpNumber stray_max_ = 0;
     std::deque<Counted> earlier_;
     std::deque<Op> held_;
     std::deque<Op> open_;
