@@ -154,11 +154,11 @@ private:
     }
 
     Api& api_;
-    const std::string text_;
-    const Instant now_;
-    const Access access_;
-    const Respond respond_;
-    const std::vector<Line> lines_;  // Of text_.
+    std::string text_;
+    Instant now_;
+    Access access_;
+    Respond respond_;
+    std::vector<Line> lines_;  // Of text_.
     std::size_t next_ = 0;
     std::string results_;
     bool is_running_ = false;

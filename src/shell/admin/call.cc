@@ -115,17 +115,18 @@ void read_queue(Call& call, std::function<Response(const queue::Content&)> show)
 
 void read_mount(Call& call, queue::MountKind kind,
                 std::function<Response(const queue::Content&, const queue::Mount&)> show) {
-    read_queue(call,
-               [name = call.mount, kind, show = std::move(show)](const queue::Content& content) {
-                   const auto mount = content.mounts.find(name);
-                   if (mount == content.mounts.end()) {
-                       return to_response(Problem{.code = ErrorCode::no_mount});
-                   }
-                   if (mount->second.rules.kind != kind) {
-                       return to_response(Problem{.code = ErrorCode::wrong_kind});
-                   }
-                   return show(content, mount->second);
-               });
+    auto show_found = [name = call.mount, kind,
+                       show = std::move(show)](const queue::Content& content) {
+        const auto mount = content.mounts.find(name);
+        if (mount == content.mounts.end()) {
+            return to_response(Problem{.code = ErrorCode::no_mount});
+        }
+        if (mount->second.rules.kind != kind) {
+            return to_response(Problem{.code = ErrorCode::wrong_kind});
+        }
+        return show(content, mount->second);
+    };
+    read_queue(call, std::move(show_found));
 }
 
 Response changed(const Verdict& verdict, std::uint16_t status) {

@@ -26,17 +26,20 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 
 constexpr std::size_t header_count_max = 64;
-constexpr std::size_t target_bytes_max = 4 * 1024;
+constexpr std::size_t target_bytes_max = std::size_t{4} * 1024;
 
 // How long and how much is still read of a request that was refused, so that the answer reaches its
 // sender before the connection is reset.
 constexpr auto drain_timeout = std::chrono::seconds{1};
-constexpr std::size_t drain_bytes_max = 1024 * 1024;
+constexpr std::size_t drain_bytes_max = std::size_t{1024} * 1024;
 
 constexpr auto accept_pause = std::chrono::milliseconds{100};
+
+/// For what may fail without harm: closing what is given up, and options that only help.
+void ignore(const error_code& /*failed*/) {}
 
 Instant now() {
     return Instant{
@@ -44,9 +47,9 @@ Instant now() {
 }
 
 /// Returns the address; of IPv6 the network (/64), which is what one customer has.
-std::string peer_text(const tcp::socket& socket) {
+std::string peer_text(const Tcp::socket& socket) {
     error_code failed;
-    const tcp::endpoint peer = socket.remote_endpoint(failed);
+    const Tcp::endpoint peer = socket.remote_endpoint(failed);
     if (failed) {
         return {};
     }
@@ -160,13 +163,13 @@ public:
 private:
     class Connection;
 
-    void add(tcp::socket socket);
+    void add(Tcp::socket socket);
     bool make_room();
     void remove(const std::shared_ptr<Connection>& connection);
 
     HttpServerSettings settings_;
     HttpHandler handler_;
-    tcp::acceptor acceptor_;
+    Tcp::acceptor acceptor_;
     asio::steady_timer timer_;  // The pause of accepting; later, the grace of stopping.
     std::uint16_t port_ = 0;
     std::unordered_set<std::shared_ptr<Connection>>
@@ -180,7 +183,7 @@ private:
 /// Invariants: at most one operation is under way besides the timer. Once closed, nothing begins.
 class HttpServer::Listener::Connection : public std::enable_shared_from_this<Connection> {
 public:
-    Connection(std::shared_ptr<Listener> listener, tcp::socket socket)
+    Connection(std::shared_ptr<Listener> listener, Tcp::socket socket)
         : listener_(std::move(listener)),
           socket_(std::move(socket)),
           timer_(socket_.get_executor()),
@@ -197,8 +200,8 @@ public:
         }
         state_ = State::closed;
         timer_.cancel();
-        error_code ignored;
-        socket_.close(ignored);
+        error_code failed;
+        ignore(socket_.close(failed));
         listener_->remove(shared_from_this());
     }
 
@@ -230,7 +233,7 @@ private:
             begin_request();
             return;
         }
-        socket_.async_wait(tcp::socket::wait_read,
+        socket_.async_wait(Tcp::socket::wait_read,
                            [self = shared_from_this()](const error_code& failed) {
                                if (self->state_ == State::closed) {
                                    return;
@@ -365,8 +368,8 @@ private:
         } else if (drains_) {
             state_ = State::draining;
             arm(drain_timeout);
-            error_code ignored;
-            socket_.shutdown(tcp::socket::shutdown_send, ignored);
+            error_code shutdown_failed;
+            ignore(socket_.shutdown(Tcp::socket::shutdown_send, shutdown_failed));
             drain();
         } else {
             close();
@@ -386,10 +389,10 @@ private:
             });
     }
 
-    const std::shared_ptr<Listener> listener_;
-    tcp::socket socket_;
+    std::shared_ptr<Listener> listener_;
+    Tcp::socket socket_;
     asio::steady_timer timer_;
-    const std::string peer_;
+    std::string peer_;
     State state_ = State::idle;
     bool is_first_ = true;
     bool keeps_alive_ = true;
@@ -415,16 +418,16 @@ Result<void> HttpServer::Listener::open() {
     if (failed) {
         return failed_to("not an IP address", failed);
     }
-    const tcp::endpoint endpoint{address, settings_.port};
-    if (acceptor_.open(endpoint.protocol(), failed); failed) {
+    const Tcp::endpoint endpoint{address, settings_.port};
+    if (acceptor_.open(endpoint.protocol(), failed)) {
         return failed_to("no socket", failed);
     }
     // So that a restart need not wait until the connections of the last run are forgotten.
-    acceptor_.set_option(tcp::acceptor::reuse_address(true), failed);
-    if (acceptor_.bind(endpoint, failed); failed) {
+    ignore(acceptor_.set_option(Tcp::acceptor::reuse_address(true), failed));
+    if (acceptor_.bind(endpoint, failed)) {
         return failed_to("bind", failed);
     }
-    if (acceptor_.listen(asio::socket_base::max_listen_connections, failed); failed) {
+    if (acceptor_.listen(asio::socket_base::max_listen_connections, failed)) {
         return failed_to("listen", failed);
     }
     port_ = acceptor_.local_endpoint(failed).port();
@@ -433,7 +436,7 @@ Result<void> HttpServer::Listener::open() {
 
 void HttpServer::Listener::accept() {
     acceptor_.async_accept(
-        [self = shared_from_this()](const error_code& failed, tcp::socket socket) {
+        [self = shared_from_this()](const error_code& failed, Tcp::socket socket) {
             if (!self->acceptor_.is_open()) {
                 return;
             }
@@ -452,14 +455,14 @@ void HttpServer::Listener::accept() {
         });
 }
 
-void HttpServer::Listener::add(tcp::socket socket) {
-    error_code ignored;
+void HttpServer::Listener::add(Tcp::socket socket) {
+    error_code failed;
     if (connections_.size() >= settings_.connections_max && !make_room()) {
-        socket.non_blocking(true, ignored);
-        socket.write_some(asio::buffer(busy_answer), ignored);  // A fresh socket has room for it.
+        ignore(socket.non_blocking(true, failed));
+        socket.write_some(asio::buffer(busy_answer), failed);  // A fresh socket has room for it.
         return;
     }
-    socket.set_option(tcp::no_delay(true), ignored);
+    ignore(socket.set_option(Tcp::no_delay(true), failed));
     const auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket));
     connections_.insert(connection);
     connection->start();
@@ -487,8 +490,8 @@ void HttpServer::Listener::stop(Duration grace, std::function<void()> then) {
     MUSTER_CHECK(!is_stopping_);
     is_stopping_ = true;
     stopped_ = std::move(then);
-    error_code ignored;
-    acceptor_.close(ignored);
+    error_code failed;
+    ignore(acceptor_.close(failed));
     const auto connections = connections_;  // close() removes from it.
     for (const auto& connection : connections) {
         if (connection->is_idle()) {
@@ -510,8 +513,8 @@ void HttpServer::Listener::stop(Duration grace, std::function<void()> then) {
 }
 
 void HttpServer::Listener::close_all() {
-    error_code ignored;
-    acceptor_.close(ignored);
+    error_code failed;
+    ignore(acceptor_.close(failed));
     timer_.cancel();
     const auto connections = connections_;
     for (const auto& connection : connections) {
@@ -539,6 +542,7 @@ HttpServer& HttpServer::operator=(HttpServer&& other) noexcept {
     return *this;
 }
 
+// NOLINTNEXTLINE(bugprone-exception-escape): only for want of memory, which ends the process.
 HttpServer::~HttpServer() {
     if (listener_ != nullptr) {
         listener_->close_all();
