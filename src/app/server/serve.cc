@@ -208,19 +208,25 @@ private:
 };
 
 std::string dev_greeting(const std::string& client, const std::string& admin) {
+    const bool is_usual = client == app::ListenSettings{}.client.text();
     return fmt::format(
         "\n  Muster is ready:  http://{}/\n\n"
         "  Open it in two browser tabs, or try\n"
-        "    muster pub /room/lobby chat '{{\"text\":\"hi\"}}' --user carol\n"
+        "    muster pub /room/lobby chat '{{\"text\":\"hi\"}}' --user carol{}\n"
         "    curl http://{}/v1/queues/room/lobby\n\n"
         "  Development mode: users need no token, and only this machine can connect.\n\n",
-        client, admin);
+        client, is_usual ? "" : " --server ws://" + client, admin);
 }
 
 }  // namespace
 
 Result<void> serve(const app::Settings& settings) {
     std::signal(SIGPIPE, SIG_IGN);
+    // The port first: a server that finds it taken must not have touched the data folder.
+    auto listeners = listen_for_clients(settings);
+    if (!listeners) {
+        return tl::unexpected(listeners.error());
+    }
     const auto folder = coord::DataFolder::open(settings.data.folder);
     if (!folder) {
         return tl::unexpected(folder.error());
@@ -228,10 +234,6 @@ Result<void> serve(const app::Settings& settings) {
     auto site = make_site(settings, *folder);
     if (!site) {
         return tl::unexpected(site.error());
-    }
-    auto listeners = listen_for_clients(settings);
-    if (!listeners) {
-        return tl::unexpected(listeners.error());
     }
     auto log = observe::LogWriter::open(settings.log.target, settings.log.level);
     if (!log) {
