@@ -150,9 +150,8 @@ private:
         }
         for (const auto key : keys) {
             ++value_;
-            op.changes.push_back(
-                {Key(fmt::format("k{}", key)),
-                 below(5) == 0 ? Payload() : Payload(std::to_string(value_))});
+            op.changes.push_back({Key(fmt::format("k{}", key)),
+                                  below(5) == 0 ? Payload() : Payload(std::to_string(value_))});
         }
         send(std::move(op));
     }
@@ -207,9 +206,10 @@ private:
         const auto found = queues.find(room);
         const bool has_seen = found != queues.end() && found->second.at.inc.value != 0;
         const std::string since =
-            has_seen && below(3) != 0 ? fmt::format(R"(,"since":[{},{}])", found->second.at.inc.value,
-                                                    found->second.at.seq)
-                                      : "";
+            has_seen && below(3) != 0
+                ? fmt::format(R"(,"since":[{},{}])", found->second.at.inc.value,
+                              found->second.at.seq)
+                : "";
         ask(listener, "listen", since);
     }
 

@@ -68,7 +68,8 @@ struct User {
         return ask(fmt::format(R"({{"op":"join","i":1,"q":"{}"}})", queue));
     }
     std::string post(std::string_view queue, std::string_view text) {
-        return ask(fmt::format(R"({{"op":"send","i":2,"q":"{}","m":"chat","d":"{}"}})", queue, text));
+        return ask(
+            fmt::format(R"({{"op":"send","i":2,"q":"{}","m":"chat","d":"{}"}})", queue, text));
     }
     SeenQueue& seen(std::string_view queue) {
         read();
@@ -293,8 +294,8 @@ TEST_CASE("a queue that the backend deletes is reset for all, and gone") {
         const Cursor at = alice.seen("/room/1").at;
         site.bench.op("/room/1", queue::DeleteOp{});
         const std::string reset = fmt::format(
-            R"({{"op":"reset","q":"/room/1","at":[{},{}],"why":"deleted","mounts":{{}},)", at.inc.value,
-            at.seq);
+            R"({{"op":"reset","q":"/room/1","at":[{},{}],"why":"deleted","mounts":{{}},)",
+            at.inc.value, at.seq);
         CHECK(alice.peer->texts.back().starts_with(reset));
         CHECK(bob.peer->texts.back().starts_with(reset));
         CHECK(has(bob.ask(R"({"op":"listen","i":2,"q":"/room/1"})"), R"("code":"M2002")"));

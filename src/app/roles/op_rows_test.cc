@@ -33,8 +33,9 @@ struct Room {
     }
     std::string ask(std::string_view json) { return ask(alice, json); }
     std::string send(int number, std::string_view data, std::string_view of = {}) {
-        return ask(fmt::format(R"({{"op":"send","i":9,"n":{},"inc":{},"q":"/room/1","m":"chat","d":{}}})",
-                               number, of.empty() ? inc : of, data));
+        return ask(
+            fmt::format(R"({{"op":"send","i":9,"n":{},"inc":{},"q":"/room/1","m":"chat","d":{}}})",
+                        number, of.empty() ? inc : of, data));
     }
     std::string error(std::string_view code) const {
         return fmt::format(R"({{"op":"err","i":9,"code":"{}","outcome":"rejected")", code);
@@ -93,7 +94,8 @@ TEST_CASE("row 45: to send to a queue not joined, a mount not there or a state m
     TestPeer& carol = room.bench.sign_in("carol");
     const std::string send = R"({"op":"send","i":9,"q":"/room/1","m":"chat","d":1})";
     CHECK(room.ask(carol, send).starts_with(room.error("M2003")));
-    CHECK(room.ask(carol, R"({"op":"listen","i":1,"q":"/room/1"})").starts_with(R"({"op":"joined")"));
+    CHECK(
+        room.ask(carol, R"({"op":"listen","i":1,"q":"/room/1"})").starts_with(R"({"op":"joined")"));
     CHECK(room.ask(carol, send).starts_with(room.error("M2003")));
     CHECK(room.ask(R"({"op":"send","i":9,"q":"/room/1","m":"nothing","d":1})")
               .starts_with(room.error("M3001")));
@@ -107,7 +109,8 @@ TEST_CASE("row 45: to send to a queue not joined, a mount not there or a state m
     CHECK(room.bob.texts.empty());
 }
 
-TEST_CASE("row 46: what a client sends to another user's queue is rejected, and nobody hears of it") {
+TEST_CASE(
+    "row 46: what a client sends to another user's queue is rejected, and nobody hears of it") {
     Room room;
     CHECK(room.ask(R"({"op":"send","i":9,"q":"/user/bob","m":"mail","d":1})")
               .starts_with(room.error("M2004")));

@@ -121,7 +121,8 @@ public:
 
     // ---- Clients ----
 
-    /// A client signs in by name, with further fields of its hello. Its frames are still to be read.
+    /// A client signs in by name, with further fields of its hello. Its frames are still to be
+    /// read.
     gateway::TestPeer& sign_in(std::string_view user, std::string_view more = {},
                                std::size_t shard = 0) {
         gateway::TestPeer& peer = peers(shard).connect();

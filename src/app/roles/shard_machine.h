@@ -70,8 +70,8 @@ private:
     Instant now_{};
     WallTime wall_{};
     std::uint64_t turn_ = 0;
-    actor::Outbox sent_;       // by the step that runs
-    actor::Outbox in_hand_;    // being delivered
+    actor::Outbox sent_;     // by the step that runs
+    actor::Outbox in_hand_;  // being delivered
 };
 
 }  // namespace muster::roles

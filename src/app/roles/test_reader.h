@@ -22,7 +22,8 @@ namespace muster::roles {
 
 /// What a client has seen of one queue, as the fold of its frames.
 ///
-/// Invariants: (checked, with an exception) while live, each event names the cursor that it follows; a cursor only grows,
+/// Invariants: (checked, with an exception) while live, each event names the cursor that it
+/// follows; a cursor only grows,
 ///             but for a reset that says `unknown`.
 struct SeenQueue {
     bool is_live = false;  ///< `joined` has come, and no end since
@@ -34,7 +35,8 @@ struct SeenQueue {
     std::uint64_t member_count = 0;
     std::map<std::string, std::map<Seq, std::string>> messages;  ///< mount, seq
     std::map<std::string, std::vector<std::pair<Seq, Seq>>> lost;
-    std::map<std::string, Seq> since;  ///< of each message mount: the cursor after which all is seen
+    std::map<std::string, Seq>
+        since;  ///< of each message mount: the cursor after which all is seen
 };
 
 /// Folds the frames of one connection, or of several one after the other.
@@ -45,9 +47,7 @@ public:
     std::vector<std::string> others;  ///< frames that are about no stream: answers, pings
 
     /// The client asks, with this request, to get no more of the queue.
-    void will_end(std::uint64_t request, std::string_view name) {
-        ending_.emplace(request, name);
-    }
+    void will_end(std::uint64_t request, std::string_view name) { ending_.emplace(request, name); }
 
     /// A new connection: nothing is live, cursors stay.
     void reconnect() {
@@ -97,7 +97,8 @@ public:
         } else if (std::holds_alternative<wire::HelloFrame>(*frame)) {
             hello = text;
         } else {
-            if (const auto* ok = std::get_if<wire::OkFrame>(&*frame); ok != nullptr && ok->request) {
+            if (const auto* ok = std::get_if<wire::OkFrame>(&*frame);
+                ok != nullptr && ok->request) {
                 end(*ok->request);
             }
             others.emplace_back(text);

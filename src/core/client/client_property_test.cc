@@ -59,6 +59,7 @@ public:
             case 22:
             case 23:
             case 24: submit_send(); break;
+            case 25: server_.mood = FakeServer::Mood::reject; break;
             default: carry(); break;
         }
     }

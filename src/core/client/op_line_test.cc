@@ -44,8 +44,7 @@ TEST_CASE("only joins, leaves, sends and sets are ops") {
     CHECK_FALSE(is_op(History{}));
 }
 
-TEST_CASE(
-    "number 1 of a later inc is given to nothing but a join or a no-op, once a join may stray") {
+TEST_CASE("in a later inc no-ops use up the number of a join that may stray") {
     for (const int attempts : {1, 2}) {
         OpLine line;
         std::uint64_t last_request = 0;

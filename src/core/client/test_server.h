@@ -22,7 +22,7 @@ namespace muster::client {
 class FakeServer {
 public:
     /// What the server does with the next op instead of deciding it.
-    enum class Mood { fair, hole, retry, busy, refuse, silent };
+    enum class Mood { fair, hole, retry, busy, refuse, silent, reject };
     Mood mood = Mood::fair;
 
     /// Returns how often the op with this body was applied, in all histories together.
@@ -142,7 +142,8 @@ private:
             say(refused, out);
             return;
         }
-        if (now != Mood::fair && now != Mood::refuse) {
+        is_rejecting_ = now == Mood::reject;
+        if (now == Mood::hole || now == Mood::retry || now == Mood::busy) {
             wire::RetryFrame retry;
             retry.request = frame.request;
             retry.code = now == Mood::hole    ? ErrorCode::hole
@@ -162,11 +163,6 @@ private:
         Record* record = nullptr;
         if (const auto found = records_.find(cid_); found != records_.end()) {
             record = &found->second;
-        }
-        const bool is_join = frame.op == wire::ClientOp::join;
-        if (is_join && !names_inc && record != nullptr) {
-            apply(frame, out);  // A harmless repetition.
-            return;
         }
         if (record == nullptr) {
             if (*frame.number != 1) {
@@ -193,6 +189,10 @@ private:
         if (frame.op == withdraw) {
             err(frame, ErrorCode::withdrawn, out);
             return "M2006";
+        }
+        if (is_rejecting_) {
+            err(frame, ErrorCode::forbidden, out);
+            return "M2004";
         }
         if (frame.op == join) {
             if (!is_member_) {
@@ -256,6 +256,7 @@ private:
     bool is_member_ = false;
     bool is_followed_ = false;  // By the one connection that there is.
     bool is_resolving_ = false;
+    bool is_rejecting_ = false;
     std::string cid_;
     std::map<std::string, Record> records_;
     std::map<std::string, int, std::less<>> applied_;

@@ -95,7 +95,9 @@ void Connection::time_passed(Context& ctx) {
         case State::awaiting_hello: close(ErrorCode::hello_timeout, {}, ctx); break;
         case State::attaching:
         case State::fencing: close(ErrorCode::overload, "the sign-in took too long", ctx); break;
-        case State::resolving: close(ErrorCode::drain, "resolve-only connections are short", ctx); break;
+        case State::resolving:
+            close(ErrorCode::drain, "resolve-only connections are short", ctx);
+            break;
         case State::up:
             if (ctx.now >= token_ends_) {
                 close(ErrorCode::token_expired, {}, ctx);
@@ -190,8 +192,8 @@ void Connection::server_stopping(Context& ctx) {
     if (state_ == State::up) {
         wire::ByeFrame bye;
         bye.code = ErrorCode::drain;
-        bye.spread_ms = static_cast<std::uint32_t>(
-            ctx.settings.limits.stop_spread / std::chrono::milliseconds{1});
+        bye.spread_ms = static_cast<std::uint32_t>(ctx.settings.limits.stop_spread /
+                                                   std::chrono::milliseconds{1});
         say(bye, ctx);
     }
     if (state_ != State::closed) {
@@ -268,7 +270,8 @@ Result<void> Connection::identify_client(const wire::ClientFrame& frame, Context
     if (!cid) {
         return failure(ErrorCode::resume_refused, "resume goes with the cid of the same hello");
     }
-    const auto resumed = ResumeTokens(ctx.settings.secret).check(frame.resume, {user_, *cid}, ctx.wall);
+    const auto resumed =
+        ResumeTokens(ctx.settings.secret).check(frame.resume, {user_, *cid}, ctx.wall);
     if (!resumed) {
         return tl::unexpected(resumed.error());
     }
@@ -399,16 +402,16 @@ void Connection::take_auth(const wire::ClientFrame& frame, Context& ctx) {
 }
 
 void Connection::say_hello(Context& ctx) {
-    const std::string resume = ResumeTokens(ctx.settings.secret)
-                                   .issue(ResumeToken{user_, cid_, session_, ctx.wall});
+    const std::string resume =
+        ResumeTokens(ctx.settings.secret).issue(ResumeToken{user_, cid_, session_, ctx.wall});
     const std::string cid = to_text(cid_);
     wire::HelloFrame hello;
     hello.user = user_.text();
     hello.session = session_;
     hello.resume = resume;
     hello.cid = cid;
-    hello.ping_s = static_cast<std::uint32_t>(ctx.settings.limits.ping_interval /
-                                              std::chrono::seconds{1});
+    hello.ping_s =
+        static_cast<std::uint32_t>(ctx.settings.limits.ping_interval / std::chrono::seconds{1});
     say(hello, ctx);
 }
 

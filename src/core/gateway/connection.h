@@ -27,8 +27,8 @@ namespace muster::gateway {
 struct Following {
     QueueName queue;
     bool is_member = false;
-    bool is_live = false;             ///< its `joined` has been put out
-    std::uint32_t listener_index = 0; ///< place in the replica's list, while live
+    bool is_live = false;              ///< its `joined` has been put out
+    std::uint32_t listener_index = 0;  ///< place in the replica's list, while live
 };
 
 /// Decides what happens to one client connection, from its first byte to its last. (The states are
@@ -128,14 +128,14 @@ private:
     };
     /// What only the time before WELCOME needs.
     struct SigningIn {
-        std::string head;              ///< of an HTTP request that came in part
+        std::string head;  ///< of an HTTP request that came in part
         wire::HeadScan scan;
-        std::string query_token;       ///< a token in the query string, where that is allowed
+        std::string query_token;  ///< a token in the query string, where that is allowed
         std::vector<std::pair<QueueName, Cursor>> since;
         std::vector<user::Joined> joined;
-        std::vector<QueueName> gone;   ///< of these: their history has ended
+        std::vector<QueueName> gone;  ///< of these: their history has ended
         std::size_t fences_open = 0;
-        std::vector<user::Told> told;  ///< before our WELCOME
+        std::vector<user::Told> told;           ///< before our WELCOME
         std::vector<std::string> early_frames;  ///< came before our WELCOME
         std::size_t early_bytes = 0;
     };

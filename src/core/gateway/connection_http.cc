@@ -100,8 +100,8 @@ void Connection::upgrade(std::string_view query, Context& ctx) {
 void Connection::serve_page(std::string_view path, Context& ctx) {
     const wire::RequestHead& head = ctx.work.head;
     const auto& pages = ctx.settings.pages;
-    const auto page = std::find_if(pages.begin(), pages.end(),
-                                   [&](const Page& p) { return p.path == path; });
+    const auto page =
+        std::find_if(pages.begin(), pages.end(), [&](const Page& p) { return p.path == path; });
     if (page == pages.end()) {
         refuse_request({404, "there is nothing at this path"}, ctx);
         return;

@@ -1,7 +1,6 @@
 // What a signed-in client asks for, and the answers that queues give.
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "core/gateway/connection.h"
@@ -229,9 +228,8 @@ void Connection::send_op(const wire::ClientFrame& frame, const QueueName& queue,
             op.body = queue::SendOp{MountName(frame.mount), payload_of(frame.data)};
             break;
         case wire::ClientOp::set:
-            op.body = queue::SetOp{MountName(frame.mount),
-                                   {{Key(frame.key), payload_of(frame.data)}},
-                                   frame.if_seq};
+            op.body = queue::SetOp{
+                MountName(frame.mount), {{Key(frame.key), payload_of(frame.data)}}, frame.if_seq};
             if (frame.key.size() <= wire::key_bytes_max && !wire::check_key(frame.key)) {
                 op.reject_with = ErrorCode::bad_name;
             }
@@ -251,10 +249,9 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
     const auto request = reply.reply_to.request;
     std::optional<Cursor> cursor;
     if (reply.what == queue::OpReply::What::join) {
-        const auto joining =
-            std::find_if(joining_.begin(), joining_.end(), [&](const Joining& j) {
-                return j.queue == reply.queue && j.request == request;
-            });
+        const auto joining = std::find_if(joining_.begin(), joining_.end(), [&](const Joining& j) {
+            return j.queue == reply.queue && j.request == request;
+        });
         if (joining != joining_.end()) {
             cursor = joining->cursor;
             joining_.erase(joining);
@@ -276,9 +273,7 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
         case queue::Verdict::Kind::expired:
             say(wire::ErrFrame{request, verdict.code, verdict.detail, verdict.current}, ctx);
             break;
-        case queue::Verdict::Kind::fenced:
-            close(ErrorCode::superseded, {}, ctx);
-            break;
+        case queue::Verdict::Kind::fenced: close(ErrorCode::superseded, {}, ctx); break;
         case queue::Verdict::Kind::hole:
         case queue::Verdict::Kind::busy:
             say(wire::RetryFrame{request, verdict.code, verdict.retry_ms}, ctx);
@@ -413,11 +408,15 @@ void Connection::forget(const QueueName& queue, Context& ctx) {
 }
 
 std::vector<Wish> Connection::take_postponed(const QueueName& queue) {
-    const auto first = std::stable_partition(postponed_.begin(), postponed_.end(),
-                                             [&](const Wish& w) { return w.queue != queue; });
-    std::vector<Wish> taken(std::make_move_iterator(first),
-                            std::make_move_iterator(postponed_.end()));
-    postponed_.erase(first, postponed_.end());
+    std::vector<Wish> taken;
+    for (auto i = postponed_.begin(); i != postponed_.end();) {
+        if (i->queue == queue) {
+            taken.push_back(std::move(*i));
+            i = postponed_.erase(i);
+        } else {
+            ++i;
+        }
+    }
     return taken;
 }
 

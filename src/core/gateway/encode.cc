@@ -14,9 +14,9 @@ wire::StateFrame state_frame(const QueueName& queue, const queue::StateChanged& 
     frame.queue = queue.text();
     frame.mount = changed.mount.text();
     const auto add = [&](const queue::KeyChange& change) {
-        frame.changes.push_back(
-            {change.key.text(), change.value.empty() ? std::nullopt
-                                                     : std::optional(data_of(change.value))});
+        frame.changes.push_back({change.key.text(), change.value.empty()
+                                                        ? std::nullopt
+                                                        : std::optional(data_of(change.value))});
     };
     if (picked.empty()) {
         for (const auto& change : changed.changes) {

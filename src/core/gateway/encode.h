@@ -21,7 +21,8 @@ inline constexpr std::size_t header_room = 10;
 /// Returns `scratch`'s payload, which begins at header_room, as a finished WebSocket text frame.
 [[nodiscard]] SharedText finish_frame(std::string& scratch);
 
-/// Returns one server frame as the bytes that leave: WebSocket text, JSON. `scratch` is overwritten.
+/// Returns one server frame as the bytes that leave: WebSocket text, JSON. `scratch` is
+/// overwritten.
 template <typename Frame>
 [[nodiscard]] SharedText encode(const Frame& frame, std::string& scratch) {
     scratch.assign(header_room, '\0');

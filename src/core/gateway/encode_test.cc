@@ -40,8 +40,8 @@ TEST_CASE("each kind of event has its frame") {
     CHECK(encoded(event_of(queue::MessagePosted{MountName("chat"), Payload(R"({"text":"hi"})")})) ==
           R"({"op":"msg","q":"/room/1","m":"chat","seq":20,"from":"bob","t":1790000000123,)"
           R"("d":{"text":"hi"}})");
-    CHECK(encoded(event_of(queue::MessagePosted{MountName("chat"),
-                                                Payload("\1\2", Format::bytes)})) ==
+    CHECK(encoded(
+              event_of(queue::MessagePosted{MountName("chat"), Payload("\1\2", Format::bytes)})) ==
           R"({"op":"msg","q":"/room/1","m":"chat","seq":20,"from":"bob","t":1790000000123,)"
           R"("b":"AQI="})");
     const queue::StateChanged changed{
@@ -50,10 +50,11 @@ TEST_CASE("each kind of event has its frame") {
     CHECK(encoded(event_of(changed, 21)) ==
           R"({"op":"state","q":"/room/1","m":"scores","seq":21,"set":{"alice":8,"dave":[]},)"
           R"("del":["carol"]})");
-    CHECK(encoded(event_of(queue::MemberChanged{UserId("eve"), member(R"({"name":"Eve"})"), {}, 2})) ==
+    CHECK(encoded(
+              event_of(queue::MemberChanged{UserId("eve"), member(R"({"name":"Eve"})"), {}, 2})) ==
           R"({"op":"members","q":"/room/1","seq":20,"set":{"eve":{"name":"Eve"}},"count":2})");
-    CHECK(encoded(event_of(queue::MemberChanged{
-              UserId("eve"), {}, queue::LeaveReason::timeout, 1})) ==
+    CHECK(encoded(
+              event_of(queue::MemberChanged{UserId("eve"), {}, queue::LeaveReason::timeout, 1})) ==
           R"({"op":"members","q":"/room/1","seq":20,"del":{"eve":"timeout"},"count":1})");
     CHECK(encoded(event_of(queue::MountChanged{MountName("x"), queue::MountRules{}})) ==
           R"({"op":"mount","q":"/room/1","m":"x","seq":20,"type":"message"})");
@@ -67,10 +68,12 @@ TEST_CASE("a frame names prev where it is told to, and some of the keys") {
     const queue::StateChanged changed{
         MountName("scores"), {{Key("a"), Payload("1")}, {Key("b"), Payload("2")}, {Key("c"), {}}}};
     const std::vector<std::uint32_t> some{1, 2};
-    CHECK(encoded(event_of(changed), 17, some) ==
-          R"({"op":"state","q":"/room/1","m":"scores","seq":20,"prev":17,"set":{"b":2},"del":["c"]})");
-    CHECK(encoded(event_of(queue::MemberChanged{UserId("eve"), {}, {}, 1}), 3).find(R"("prev":3)") !=
-          std::string::npos);
+    CHECK(
+        encoded(event_of(changed), 17, some) ==
+        R"({"op":"state","q":"/room/1","m":"scores","seq":20,"prev":17,"set":{"b":2},"del":["c"]})");
+    CHECK(
+        encoded(event_of(queue::MemberChanged{UserId("eve"), {}, {}, 1}), 3).find(R"("prev":3)") !=
+        std::string::npos);
     CHECK(encoded(event_of(queue::MountChanged{MountName("x"), {}}), 3).find(R"("prev":3)") !=
           std::string::npos);
     CHECK(encoded(event_of(queue::MessagePosted{MountName("chat"), Payload("1")}), 3)

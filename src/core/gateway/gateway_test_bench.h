@@ -84,7 +84,7 @@ public:
     WallTime wall{1'790'000'000'000};
     Gateway gateway;
     TestPeers peers;
-    actor::Outbox sent;  ///< what no test has looked at yet
+    actor::Outbox sent;            ///< what no test has looked at yet
     std::size_t last_outputs = 0;  ///< of the last turn
 
     [[nodiscard]] const Counters& counters() const { return gateway.counters(); }
@@ -148,8 +148,8 @@ public:
     [[nodiscard]] Cep last_cep() const { return {Inc{5}, last_cep_}; }
 
     [[nodiscard]] std::string token(std::string_view user, Duration lifetime) const {
-        const Claims claims{
-            UserId(user), WallTime{wall.ms + lifetime / std::chrono::milliseconds{1}}, wall};
+        const Claims claims{UserId(user),
+                            WallTime{wall.ms + lifetime / std::chrono::milliseconds{1}}, wall};
         return settings->token_keys.sign("k1", claims).value();
     }
 
@@ -162,9 +162,8 @@ public:
 
     void deliver(actor::Body body, actor::Address from = actor::ServiceAddress{}) {
         turn([&](const Gateway::Step& at) {
-            gateway.step(actor::Message{std::move(from), actor::GatewayAddress{shard},
-                                        std::move(body)},
-                         at);
+            gateway.step(
+                actor::Message{std::move(from), actor::GatewayAddress{shard}, std::move(body)}, at);
         });
     }
 
@@ -294,8 +293,7 @@ public:
     void answer() {
         sub_ = bench_.take_one<queue::Subscribe>(name.text()).sub;
         content.rules = std::make_shared<queue::Template>(rules);
-        bench_.deliver(
-            queue::Subscribed{name, *sub_, std::make_shared<queue::Content>(content)});
+        bench_.deliver(queue::Subscribed{name, *sub_, std::make_shared<queue::Content>(content)});
     }
     void refuse(ErrorCode code) {
         const auto subscribe = bench_.take_one<queue::Subscribe>(name.text());
@@ -342,6 +340,83 @@ public:
 private:
     GatewayBench& bench_;
     std::optional<SubId> sub_;
+};
+
+inline const QueueName room_name("/room/1");
+
+[[nodiscard]] inline ConnectionRef ref_of(const TestPeer& peer) {
+    return {GatewayBench::shard, peer.id};
+}
+
+/// The joined queues answer what they have been asked while fencing.
+inline void answer_fence(GatewayBench& bench,
+                         queue::FenceReply::Kind kind = queue::FenceReply::Kind::fenced_in) {
+    const auto fences = bench.take_sent<queue::Fence>();
+    for (const auto& fence : fences) {
+        bench.deliver(queue::FenceReply{fence.connection, room_name, kind});
+    }
+}
+
+/// A connection in each of its states.
+struct States {
+    GatewayBench bench;
+
+    TestPeer& attaching() {
+        TestPeer& peer = bench.peers.connect();
+        bench.say_hello(peer, "alice");
+        return peer;
+    }
+    TestPeer& fencing() { return bench.sign_in("alice", {}, {{room_name, Inc{7}}}); }
+    TestPeer& up() { return bench.user("alice"); }
+    TestPeer& resolving() {
+        TestPeer& peer = bench.peers.connect();
+        bench.say_hello(peer, "alice", R"(,"resolve":true)");
+        CHECK(peer.next().starts_with(R"({"op":"hello")"));
+        return peer;
+    }
+    std::vector<TestPeer*> all() {
+        return {&bench.peers.open(), &bench.peers.connect(), &attaching(), &fencing(), &up(),
+                &resolving()};
+    }
+};
+
+/// A room that any number of users follow.
+struct ListenedRoom {
+    GatewayBench bench;
+    FakeQueue queue{bench, "/room/1"};
+
+    TestPeer& listener(std::string_view user) {
+        TestPeer& peer = bench.user(user);
+        listen(peer, 1);
+        return peer;
+    }
+    void listen(const TestPeer& peer, int request, std::string_view more = {}) {
+        bench.peers.say(peer,
+                        fmt::format(R"({{"op":"listen","i":{},"q":"/room/1"{}}})", request, more));
+    }
+    void unlisten(const TestPeer& peer) {
+        bench.peers.say(peer, R"({"op":"unlisten","i":2,"q":"/room/1"})");
+    }
+    // The user joins, and the queue says yes.
+    void join(const TestPeer& peer, int request, std::string_view more = {}) {
+        bench.peers.say(peer,
+                        fmt::format(R"({{"op":"join","i":{},"q":"/room/1"{}}})", request, more));
+        queue::OpReply reply;
+        reply.reply_to = bench.take_one<user::Pass>().op.reply_to;
+        reply.queue = queue.name;
+        reply.what = queue::OpReply::What::join;
+        reply.verdict.at = queue.content.at;
+        bench.deliver(reply);
+    }
+    void leave(const TestPeer& peer, int request) {
+        bench.peers.say(peer, fmt::format(R"({{"op":"leave","i":{},"q":"/room/1"}})", request));
+        queue::OpReply reply;
+        reply.reply_to = bench.take_one<user::Pass>().op.reply_to;
+        reply.queue = queue.name;
+        reply.what = queue::OpReply::What::leave;
+        reply.verdict.at = queue.content.at;
+        bench.deliver(reply);
+    }
 };
 
 }  // namespace muster::gateway

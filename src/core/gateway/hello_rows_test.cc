@@ -48,8 +48,8 @@ std::string field(const std::string& json, std::string_view name) {
 TEST_CASE("row 26: a first message that is no hello closes with 4000") {
     FirstFrames frames;
     for (const std::string_view json :
-         {R"({"op":"join","i":1,"q":"/room/1"})", R"({"op":"auth","token":"x"})", R"({"op":"ping"})",
-          R"({"op":"ok"})", R"({"op":"juggle"})"}) {
+         {R"({"op":"join","i":1,"q":"/room/1"})", R"({"op":"auth","token":"x"})",
+          R"({"op":"ping"})", R"({"op":"ok"})", R"({"op":"juggle"})"}) {
         frames.check_closed(json, 4000, "M1000");
     }
 }
@@ -104,8 +104,8 @@ TEST_CASE("row 33: a token that expires closes with 4002 60 s later, also a clie
     GatewayBench bench;
     TestPeer& bob = bench.user("bob");
     TestPeer& peer = bench.peers.connect();
-    bench.peers.say(peer, fmt::format(R"({{"op":"hello","v":[1],"token":"{}"}})",
-                                      bench.token("alice", 100s)));
+    bench.peers.say(
+        peer, fmt::format(R"({{"op":"hello","v":[1],"token":"{}"}})", bench.token("alice", 100s)));
     bench.deliver(bench.attached(bench.take_one<user::Attach>()));
     for (int i = 0; i < 15; ++i) {
         bench.pass(10s);
@@ -121,8 +121,8 @@ TEST_CASE("row 33: a token that expires closes with 4002 60 s later, also a clie
 TEST_CASE("row 33: auth with a new token in time keeps the connection, with a new resume token") {
     GatewayBench bench;
     TestPeer& peer = bench.peers.connect();
-    bench.peers.say(peer, fmt::format(R"({{"op":"hello","v":[1],"token":"{}"}})",
-                                      bench.token("alice", 20s)));
+    bench.peers.say(
+        peer, fmt::format(R"({{"op":"hello","v":[1],"token":"{}"}})", bench.token("alice", 20s)));
     bench.deliver(bench.attached(bench.take_one<user::Attach>()));
     const std::string first = next_hello(peer);
     bench.pass(10s);
@@ -173,7 +173,8 @@ TEST_CASE("row 34: a resume token that is forged, another's or too old closes wi
     frames.check_closed(hello_with(with(resume, "no cid")), 4010, "M1010");
     frames.check_closed(hello_with(fmt::format(R"(,"resume":"{}")", resume)), 4010, "M1010");
     frames.check_closed(
-        fmt::format(R"({{"op":"hello","v":[1],"user":"eve"{}}})", with(resume, cid)), 4010, "M1010");
+        fmt::format(R"({{"op":"hello","v":[1],"user":"eve"{}}})", with(resume, cid)), 4010,
+        "M1010");
     // The good one goes on as the same client.
     TestPeer& again = bench.peers.connect();
     bench.peers.say(again, hello_with(with(resume, cid)));
@@ -212,8 +213,7 @@ TEST_CASE("a hello of another version is told both versions and what to update")
     FirstFrames frames;
     const auto reason = [&](std::string_view versions) {
         TestPeer& peer = frames.bench.peers.connect();
-        frames.bench.peers.say(
-            peer, fmt::format(R"({{"op":"hello"{},"user":"alice"}})", versions));
+        frames.bench.peers.say(peer, fmt::format(R"({{"op":"hello"{},"user":"alice"}})", versions));
         frames.bench.check_closed(peer, 4000, "M1000", &frames.bob);
         return peer.close_reason;
     };

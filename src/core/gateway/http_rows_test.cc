@@ -151,7 +151,8 @@ TEST_CASE("row 9: an upgrade of another WebSocket version is answered with 426 a
     }
 }
 
-TEST_CASE("row 10: an upgrade whose key is missing, not 16 bytes or there twice is answered with 400") {
+TEST_CASE(
+    "row 10: an upgrade whose key is missing, not 16 bytes or there twice is answered with 400") {
     Requests requests;
     const std::string line = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
     requests.check_refused(without(upgrade_request(), line), 400);
@@ -194,8 +195,7 @@ TEST_CASE("row 13: a token in the query string is refused with 401 unless it is 
     SUBCASE("not configured") {
         GatewayBench bench(std::move(settings));
         TestPeer& peer = bench.peers.open();
-        bench.peers.send(
-            peer, upgrade_request({}, "/connect?token=" + bench.token("alice", 600s)));
+        bench.peers.send(peer, upgrade_request({}, "/connect?token=" + bench.token("alice", 600s)));
         bench.check_refused(peer, 401);
     }
     SUBCASE("configured") {
@@ -203,15 +203,15 @@ TEST_CASE("row 13: a token in the query string is refused with 401 unless it is 
         settings.allows_token_in_query = true;
         GatewayBench bench(std::move(settings));
         TestPeer& peer = bench.peers.open();
-        bench.peers.send(
-            peer, upgrade_request({}, "/connect?x=1&token=" + bench.token("alice", 600s)));
+        bench.peers.send(peer,
+                         upgrade_request({}, "/connect?x=1&token=" + bench.token("alice", 600s)));
         CHECK(peer.status() == 101);
         bench.peers.say(peer, R"({"op":"hello","v":[1]})");
         CHECK(bench.take_one<user::Attach>().user == "alice");
         // And one of the hello itself is preferred.
         TestPeer& other = bench.peers.open();
-        bench.peers.send(
-            other, upgrade_request({}, "/connect?token=" + bench.token("alice", 600s)));
+        bench.peers.send(other,
+                         upgrade_request({}, "/connect?token=" + bench.token("alice", 600s)));
         bench.peers.say(other, fmt::format(R"({{"op":"hello","v":[1],"token":"{}"}})",
                                            bench.token("carol", 600s)));
         CHECK(bench.take_one<user::Attach>().user == "carol");
@@ -231,7 +231,8 @@ TEST_CASE("row 24: permessage-deflate is not taken up, and the upgrade goes on w
 
 TEST_CASE("an upgrade may come in pieces, with the first frames in the last one") {
     GatewayBench bench;
-    const std::string all = upgrade_request() + text_frame(R"({"op":"hello","v":[1],"user":"alice"})");
+    const std::string all =
+        upgrade_request() + text_frame(R"({"op":"hello","v":[1],"user":"alice"})");
     for (const std::size_t piece : {1U, 7U, 1000U}) {
         TestPeer& peer = bench.peers.open();
         for (std::size_t at = 0; at < all.size(); at += piece) {
@@ -258,7 +259,8 @@ TEST_CASE("a plain GET of /connect is told to upgrade") {
 
 TEST_CASE("only GET and HEAD are served") {
     Requests requests;
-    requests.check_refused("POST / HTTP/1.1\r\nHost: muster.test\r\nContent-Length: 0\r\n\r\n", 405);
+    requests.check_refused("POST / HTTP/1.1\r\nHost: muster.test\r\nContent-Length: 0\r\n\r\n",
+                           405);
     requests.check_refused("POST /connect HTTP/1.1\r\nHost: muster.test\r\n\r\n", 405);
     requests.check_refused("OPTIONS * HTTP/1.1\r\nHost: muster.test\r\n\r\n", 400);
 }

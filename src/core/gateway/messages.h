@@ -72,8 +72,8 @@ using Outputs = std::vector<Output>;
 struct Page {
     std::string path;  ///< `/`, `/assets/index-abc.js`
     std::string content_type;
-    std::string etag;  ///< with quotes
-    SharedText gzip;   ///< the body, always sent gzip-encoded
+    std::string etag;           ///< with quotes
+    SharedText gzip;            ///< the body, always sent gzip-encoded
     bool is_immutable = false;  ///< its name changes with its content
 };
 
@@ -84,22 +84,22 @@ struct Limits {
     Duration attach_time = std::chrono::seconds{8};     ///< from the hello to our answer
     Duration resolve_time = std::chrono::seconds{30};   ///< life of a resolve-only connection
     Duration ping_interval = std::chrono::seconds{15};
-    Duration dead_after = std::chrono::seconds{35};     ///< without a byte
-    Duration token_grace = std::chrono::seconds{60};    ///< after a token's expiry
+    Duration dead_after = std::chrono::seconds{35};   ///< without a byte
+    Duration token_grace = std::chrono::seconds{60};  ///< after a token's expiry
     Duration replica_idle_time = std::chrono::seconds{30};
-    std::uint32_t frame_bytes_max = 64 * 1024;          ///< of a client's message
-    std::uint32_t out_bytes_max = 64 * 1024;            ///< waiting for one connection
+    std::uint32_t frame_bytes_max = 64 * 1024;  ///< of a client's message
+    std::uint32_t out_bytes_max = 64 * 1024;    ///< waiting for one connection
     std::uint32_t out_messages_max = 256;
-    std::uint32_t out_keys_max = 4'096;                 ///< conflated changes that wait
+    std::uint32_t out_keys_max = 4'096;  ///< conflated changes that wait
     std::uint32_t out_snapshots_max = 2;
-    std::uint32_t queues_max = 64;                      ///< joined and listened to, a connection
-    std::uint32_t ops_per_second = 40;                  ///< 0: no limit
+    std::uint32_t queues_max = 64;      ///< joined and listened to, a connection
+    std::uint32_t ops_per_second = 40;  ///< 0: no limit
     std::uint32_t ops_burst = 80;
     std::uint32_t pings_per_second = 10;
     std::uint32_t pings_burst = 100;
     std::uint32_t listed_members_max = 1'024;
     std::uint32_t history_answer_bytes_max = 48 * 1024;
-    Duration stop_spread = std::chrono::seconds{1};     ///< told to clients when we stop
+    Duration stop_spread = std::chrono::seconds{1};  ///< told to clients when we stop
 
     friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -108,16 +108,16 @@ struct Limits {
 struct Counters {
     std::uint64_t connections_opened = 0;
     std::uint64_t connections_open = 0;
-    std::uint64_t users_online = 0;     ///< connections past their hello
+    std::uint64_t users_online = 0;  ///< connections past their hello
     std::uint64_t frames_in = 0;
     std::uint64_t bytes_in = 0;
     std::uint64_t ops_in = 0;
-    std::uint64_t deliveries = 0;       ///< events put out, counted per receiver
-    std::uint64_t events_in = 0;        ///< events of queues that came to replicas
-    std::uint64_t encodes = 0;          ///< frames built for events
+    std::uint64_t deliveries = 0;  ///< events put out, counted per receiver
+    std::uint64_t events_in = 0;   ///< events of queues that came to replicas
+    std::uint64_t encodes = 0;     ///< frames built for events
     std::uint64_t bytes_out = 0;
-    std::uint64_t conflated = 0;        ///< changes replaced by newer ones before they left
-    std::uint64_t dropped = 0;          ///< messages dropped for slow listeners, each covered by a gap
+    std::uint64_t conflated = 0;  ///< changes replaced by newer ones before they left
+    std::uint64_t dropped = 0;    ///< messages dropped for slow listeners, each covered by a gap
     std::uint64_t replayed = 0;
     std::uint64_t resets = 0;
     std::uint64_t logins_refused = 0;

@@ -95,7 +95,8 @@ void Outgoing::push_event(const Delivery& delivery, Context& ctx) {
                            ctx);
         }
     } else if (const auto* member = std::get_if<queue::MemberChanged>(&event.body)) {
-        push_conflated(item, {delivery.queue, std::string(), std::string(member->user.text())}, ctx);
+        push_conflated(item, {delivery.queue, std::string(), std::string(member->user.text())},
+                       ctx);
     } else {
         push(std::move(item));
     }
@@ -200,15 +201,14 @@ bool Outgoing::drop_oldest(const QueueName& queue, const MountName& mount, Conte
 }
 
 bool Outgoing::fits(const Limits& limits) const noexcept {
-    return waiting_ == nullptr ||
-           (waiting_->messages <= limits.out_messages_max &&
-            waiting_->bytes <= limits.out_bytes_max &&
-            waiting_->snapshots <= limits.out_snapshots_max &&
-            waiting_->conflated.size() <= limits.out_keys_max);
+    return waiting_ == nullptr || (waiting_->messages <= limits.out_messages_max &&
+                                   waiting_->bytes <= limits.out_bytes_max &&
+                                   waiting_->snapshots <= limits.out_snapshots_max &&
+                                   waiting_->conflated.size() <= limits.out_keys_max);
 }
 
-// Too much waits: then either the client is slow, or much has happened within one turn, which is not
-// the client's fault.
+// Too much waits: then either the client is slow, or much has happened within one turn, which is
+// not the client's fault.
 Outgoing::Outcome Outgoing::keep_within_bounds(Context& ctx) {
     if (fits(ctx.settings.limits)) {
         return Outcome::taken;
@@ -276,9 +276,8 @@ void Outgoing::put_out_event(Items::iterator first, Context& ctx) {
     MUSTER_CHECK(last != all.last_put_out.end());
     const Seq prev = std::exchange(last->second, event->seq);
     ++ctx.counters.encodes;
-    put_out(encode_event(queue, *event,
-                         prev + 1 == event->seq ? std::nullopt : std::optional(prev), indices,
-                         ctx.work.encoded),
+    put_out(encode_event(queue, *event, prev + 1 == event->seq ? std::nullopt : std::optional(prev),
+                         indices, ctx.work.encoded),
             ctx);
 }
 

@@ -93,8 +93,8 @@ private:
     struct Item {
         SharedText frame;
         Weight weight = Weight::normal;
-        QueueName queue;              ///< not of ready bytes that move no cursor
-        std::optional<Seq> moves_to;  ///< ready bytes: the client's cursor after them
+        QueueName queue;                       ///< not of ready bytes that move no cursor
+        std::optional<Seq> moves_to;           ///< ready bytes: the client's cursor after them
         std::optional<std::uint64_t> request;  ///< ready bytes: that they answer
         queue::EventPtr event;
         std::uint32_t change_index = 0;

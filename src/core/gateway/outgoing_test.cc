@@ -38,8 +38,10 @@ struct OutgoingBench {
     }
     Outcome message(Seq seq, queue::SlowPolicy slow = queue::SlowPolicy::close,
                     std::size_t size = 1) {
-        return put(seq, queue::MessagePosted{MountName("chat"), Payload('"' + std::string(size, 'x') + '"')},
-                   slow);
+        return put(
+            seq,
+            queue::MessagePosted{MountName("chat"), Payload('"' + std::string(size, 'x') + '"')},
+            slow);
     }
     // "a=1 b=2 c": sets a and b, deletes c.
     Outcome state(Seq seq, std::string_view keys) {
@@ -47,22 +49,21 @@ struct OutgoingBench {
         while (!keys.empty()) {
             const auto word = keys.substr(0, keys.find(' '));
             const auto equals = std::min(word.find('='), word.size());
-            changed.changes.push_back(
-                {Key(word.substr(0, equals)),
-                 Payload(word.substr(std::min(equals + 1, word.size())))});
+            changed.changes.push_back({Key(word.substr(0, equals)),
+                                       Payload(word.substr(std::min(equals + 1, word.size())))});
             keys.remove_prefix(std::min(word.size() + 1, keys.size()));
         }
         return put(seq, std::move(changed));
     }
     Outcome member(Seq seq, std::string_view user, bool is_there, std::uint64_t count) {
-        return put(seq, queue::MemberChanged{UserId(user),
-                                             is_there ? std::optional(queue::Member{}) : std::nullopt,
-                                             queue::LeaveReason::left, count});
+        return put(seq, queue::MemberChanged{
+                            UserId(user), is_there ? std::optional(queue::Member{}) : std::nullopt,
+                            queue::LeaveReason::left, count});
     }
     void replay(Seq seq, Seq prev) {
         Context ctx = world.context();
-        outgoing.put_replay(room, event_of(seq, queue::MessagePosted{MountName("chat"), Payload("1")}),
-                            prev, ctx);
+        outgoing.put_replay(
+            room, event_of(seq, queue::MessagePosted{MountName("chat"), Payload("1")}), prev, ctx);
     }
     Outcome snapshot(Seq seq, std::size_t size = 10, std::optional<std::uint64_t> request = {}) {
         Context ctx = world.context();
@@ -190,10 +191,12 @@ TEST_CASE("a key is conflated with itself only: not with that of another mount o
     OutgoingBench bench;
     bench.outgoing.blocked();
     static_cast<void>(bench.state(5, "a=1"));
-    static_cast<void>(bench.put(6, queue::StateChanged{MountName("other"), {{Key("a"), Payload("2")}}}));
-    static_cast<void>(bench.put(QueueName("/room/2"), 9,
-                                queue::StateChanged{MountName("scores"), {{Key("a"), Payload("3")}}},
-                                queue::SlowPolicy::close));
+    static_cast<void>(
+        bench.put(6, queue::StateChanged{MountName("other"), {{Key("a"), Payload("2")}}}));
+    static_cast<void>(
+        bench.put(QueueName("/room/2"), 9,
+                  queue::StateChanged{MountName("scores"), {{Key("a"), Payload("3")}}},
+                  queue::SlowPolicy::close));
     bench.drain();
     CHECK(bench.out() == "5 a=1, 6 a=2, 9 a=3");
 }
@@ -387,7 +390,8 @@ TEST_CASE("a client that reads is not slow because a turn brings more than may w
     }
 }
 
-TEST_CASE("replayed messages leave with the prev of their reader, then `joined`, then live events") {
+TEST_CASE(
+    "replayed messages leave with the prev of their reader, then `joined`, then live events") {
     OutgoingBench bench;
     bench.replay(5, 3);
     bench.outgoing.blocked();

@@ -132,8 +132,7 @@ SharedText Replica::history(const Wish& wish, Context& ctx) {
     MUSTER_CHECK(content_.has_value());
     content_->forget_old(ctx.now);
     const auto mount = content_->mounts.find(wish.mount);
-    if (mount == content_->mounts.end() ||
-        mount->second.rules.kind != queue::MountKind::message) {
+    if (mount == content_->mounts.end() || mount->second.rules.kind != queue::MountKind::message) {
         wire::ErrFrame err;
         err.request = wish.request;
         err.code = mount == content_->mounts.end() ? ErrorCode::no_mount : ErrorCode::wrong_kind;

@@ -37,7 +37,8 @@ struct Welcome {
 /// GUARANTEES.md 5.5 is its table.
 ///
 /// Owns:       the copy, the list of listeners, and those who wait for the first snapshot.
-/// Invariants: `content_` is set while live, and while a newer snapshot is awaited after that; it is
+/// Invariants: `content_` is set while live, and while a newer snapshot is awaited after that; it
+/// is
 ///             the fold of all events up to its cursor. Each event is encoded once, whatever the
 ///             number of listeners.
 class Replica {
@@ -61,7 +62,8 @@ public:
     /// What `follower` gets first. Only with content. Cost: O(content) to encode.
     [[nodiscard]] Welcome welcome(const Follower& follower, Context& ctx);
 
-    /// The answer to a history request, only with content: the newest messages before `before`, within a frame's size.
+    /// The answer to a history request, only with content: the newest messages before `before`,
+    /// within a frame's size.
     [[nodiscard]] SharedText history(const Wish& wish, Context& ctx);
 
     /// Returns whether a user, a member or not, may listen. Only with content.

@@ -54,10 +54,8 @@ struct ReplicaBench {
     };
     Texts welcome(std::optional<Cursor> cursor, bool is_member = false) {
         Context ctx = world.context();
-        const Follower follower{.connection = ConnectionId{1},
-                                .request = 9,
-                                .cursor = cursor,
-                                .is_member = is_member};
+        const Follower follower{
+            .connection = ConnectionId{1}, .request = 9, .cursor = cursor, .is_member = is_member};
         const Welcome made = replica.welcome(follower, ctx);
         Texts texts;
         if (made.reset) {

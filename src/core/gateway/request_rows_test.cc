@@ -1,5 +1,5 @@
-// GUARANTEES.md section 7, rows 40 to 51: requests, as far as the gateway decides them or shows what
-// the queue has decided. The queue's part is in app/roles/op_rows_test.cc.
+// GUARANTEES.md section 7, rows 40 to 51: requests, as far as the gateway decides them or shows
+// what the queue has decided. The queue's part is in app/roles/op_rows_test.cc.
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -93,8 +93,8 @@ TEST_CASE("row 42: an op number that is negative, a fraction or above 2^53 close
             fmt::format(R"({{"op":"send","n":{},"inc":7,"q":"/room/1","m":"chat","d":1}})", number),
             4000, "M1000");
     }
-    const auto op = requests.op(
-        R"({"op":"send","n":9007199254740992,"inc":7,"q":"/room/1","m":"chat","d":1})");
+    const auto op =
+        requests.op(R"({"op":"send","n":9007199254740992,"inc":7,"q":"/room/1","m":"chat","d":1})");
     CHECK(op.number == std::uint64_t{1} << 53U);
     CHECK(op.inc == Inc{7});
 }
@@ -103,7 +103,7 @@ TEST_CASE("row 44: a queue name that breaks a rule is answered with M2001") {
     Requests requests;
     const std::string long_name = "/" + std::string(256, 'a');
     const std::vector<std::string_view> names{
-        "room",   "/",      "/room/",      "//room",    "/a//b",     "/a/../b",   "/./a",
+        "room",   "/",          "/room/",    "//room",    "/a//b",     "/a/../b", "/./a",
         "/a/-/b", "/a\\u0001b", "/a\\u007f", "/a\\u0085", "/e\\u0301", long_name};
     for (const std::string_view name : names) {
         for (const std::string_view op : {"join", "listen", "leave", "unlisten"}) {
@@ -114,7 +114,8 @@ TEST_CASE("row 44: a queue name that breaks a rule is answered with M2001") {
         }
         requests.bench.pass(1s);
     }
-    for (const std::string_view op : {R"("send","d":1)", R"("set","k":"a","d":1)", R"("history")"}) {
+    for (const std::string_view op :
+         {R"("send","d":1)", R"("set","k":"a","d":1)", R"("history")"}) {
         CHECK(requests.answer(fmt::format(R"({{"op":{},"i":1,"q":"room","m":"chat"}})", op))
                   .find("M2001") != std::string::npos);
     }
@@ -154,8 +155,7 @@ TEST_CASE("row 46: whatever a client asks of a user queue is rejected as forbidd
          {R"("send","m":"mail","d":1)", R"("set","m":"mail","k":"a","d":1)", R"("join")",
           R"("listen")", R"("leave")", R"("history","m":"mail")", R"("withdraw","n":1,"inc":7)"}) {
         for (const std::string_view user : {"bob", "alice"}) {
-            CHECK(requests
-                      .answer(fmt::format(R"({{"op":{},"i":1,"q":"/user/{}"}})", request, user))
+            CHECK(requests.answer(fmt::format(R"({{"op":{},"i":1,"q":"/user/{}"}})", request, user))
                       .starts_with(R"({"op":"err","i":1,"code":"M2004","outcome":"rejected")"));
         }
     }
@@ -184,8 +184,8 @@ TEST_CASE("row 47: a message above 64 KiB closes with 1009") {
 
 TEST_CASE("row 48: a stale `if` is answered with M3009 and the seq of the last change") {
     Requests requests;
-    const auto op = requests.op(
-        R"({"op":"set","i":3,"q":"/room/1","m":"scores","k":"alice","d":9,"if":20})");
+    const auto op =
+        requests.op(R"({"op":"set","i":3,"q":"/room/1","m":"scores","k":"alice","d":9,"if":20})");
     CHECK(std::get<queue::SetOp>(op.body).if_seq == 20);
     CHECK(requests.shown(op, ErrorCode::conflict, 21) ==
           R"({"op":"err","i":3,"code":"M3009","outcome":"rejected","current":21})");
@@ -247,9 +247,8 @@ TEST_CASE("row 50: the 65th queue that is joined or listened to is rejected with
 
 TEST_CASE("row 51: what only servers, nodes and admins say closes with 1008") {
     Requests requests;
-    for (const std::string_view op :
-         {"ok", "joined", "msg", "state", "members", "reset", "bye", "attach", "fence", "repl",
-          "kick", "sub", "evt"}) {
+    for (const std::string_view op : {"ok", "joined", "msg", "state", "members", "reset", "bye",
+                                      "attach", "fence", "repl", "kick", "sub", "evt"}) {
         requests.check_closed(fmt::format(R"({{"op":"{}","i":1}})", op), 1008, "M1028");
     }
 }
@@ -261,7 +260,8 @@ TEST_CASE("a request without a field that it needs closes with 4000") {
     for (const std::string_view json :
          {R"({"op":"send","q":"/room/1","d":1})", R"({"op":"send","q":"/room/1","m":"chat"})",
           R"({"op":"set","q":"/room/1","k":"a","d":1})", R"({"op":"history","q":"/room/1"})",
-          R"({"op":"withdraw","q":"/room/1","n":1})", R"({"op":"withdraw","q":"/room/1","inc":7})"}) {
+          R"({"op":"withdraw","q":"/room/1","n":1})",
+          R"({"op":"withdraw","q":"/room/1","inc":7})"}) {
         requests.check_closed(json, 4000, "M1000");
     }
 }
@@ -287,7 +287,8 @@ TEST_CASE("requests above the rate are answered with M2022 and not forwarded") {
 
 TEST_CASE("requests become ops with all that they say") {
     Requests requests;
-    const auto set = requests.op(R"({"op":"set","i":3,"q":"/room/1","m":"scores","k":"a","d":[1, 2]})");
+    const auto set =
+        requests.op(R"({"op":"set","i":3,"q":"/room/1","m":"scores","k":"a","d":[1, 2]})");
     const auto& change = std::get<queue::SetOp>(set.body).changes.at(0);
     CHECK(change.key == "a");
     CHECK(change.value == Payload("[1, 2]"));

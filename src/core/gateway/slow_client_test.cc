@@ -31,7 +31,8 @@ struct SlowAlice {
     }
 };
 
-TEST_CASE("row 54: for a client that never reads state is conflated, without end and without growth") {
+TEST_CASE(
+    "row 54: for a client that never reads state is conflated, without end and without growth") {
     SlowAlice slow;
     for (int i = 1; i <= 3'000; ++i) {
         slow.room.set({{fmt::format("k{}", i % 3), std::to_string(i)}});
@@ -51,7 +52,8 @@ TEST_CASE("row 54: for a client that never reads state is conflated, without end
     CHECK(slow.alice.next().find(R"("seq":3003,"from")") != std::string::npos);
 }
 
-TEST_CASE("row 54: at the limit a client that never reads is closed with 4008, and all is given back") {
+TEST_CASE(
+    "row 54: at the limit a client that never reads is closed with 4008, and all is given back") {
     SlowAlice slow;
     for (int i = 0; i < 256; ++i) {
         slow.room.post("1");
@@ -81,7 +83,8 @@ TEST_CASE("row 54: a mount that drops for slow clients keeps them, with a gap fo
     slow.bench.peers.drain(slow.alice);
     // 255 messages, behind the gap and the mount.
     REQUIRE(slow.alice.texts.size() == 257);
-    CHECK(slow.alice.next() == R"({"op":"mount","q":"/room/1","m":"dice","seq":3,"type":"message"})");
+    CHECK(slow.alice.next() ==
+          R"({"op":"mount","q":"/room/1","m":"dice","seq":3,"type":"message"})");
     CHECK(slow.alice.next() == R"({"op":"gap","q":"/room/1","m":"dice","from":4,"to":748})");
     CHECK(slow.alice.next().find(R"("seq":749,"prev":3,)") != std::string::npos);
     CHECK(slow.alice.last().find(R"("seq":1003,"from")") != std::string::npos);
@@ -117,8 +120,8 @@ TEST_CASE("of the welcomes to many queues one waits, and the next are made when 
     for (int i = 0; i < 10; ++i) {
         FakeQueue& room = rooms.emplace_back(slow.bench, fmt::format("/big/{}", i));
         room.set({{"a", "\"old\""}});
-        slow.bench.peers.say(slow.alice, fmt::format(R"({{"op":"listen","i":{},"q":"{}"}})", i,
-                                                     room.name.text()));
+        slow.bench.peers.say(
+            slow.alice, fmt::format(R"({{"op":"listen","i":{},"q":"{}"}})", i, room.name.text()));
         room.answer();
     }
     for (FakeQueue& room : rooms) {

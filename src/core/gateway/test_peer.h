@@ -33,8 +33,8 @@ public:
     std::string close_reason;
     bool is_ended = false;  ///< the server closes the socket
     bool is_blocked = false;
-    std::size_t bytes = 0;                ///< all that came
-    const char* last_bytes = nullptr;     ///< where the last output's bytes lay; only to compare
+    std::size_t bytes = 0;             ///< all that came
+    const char* last_bytes = nullptr;  ///< where the last output's bytes lay; only to compare
 
     void take(const Output& output) {
         MUSTER_CHECK(!is_ended);
@@ -169,8 +169,8 @@ public:
         step_(Drained{peer.id});
     }
 
-    /// Uses the connection's slot for a new one, which proves that its machine is gone, and gives it
-    /// back.
+    /// Uses the connection's slot for a new one, which proves that its machine is gone, and gives
+    /// it back.
     void check_gone(const TestPeer& peer) {
         const ConnectionId next{peer.id.value + (std::uint64_t{1} << slot_bits)};
         step_(Opened{next, "192.0.2.1"});

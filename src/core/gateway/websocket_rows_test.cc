@@ -115,7 +115,8 @@ TEST_CASE("row 19: fragments that never end close with 1009 when they are 64 KiB
     }
     SUBCASE("of many") {
         TestPeer& peer = bench.user("alice");
-        bench.peers.send(peer, frame(0x01, std::string("\xfe\xff\xff", 3), std::string(65535, 'a')));
+        bench.peers.send(peer,
+                         frame(0x01, std::string("\xfe\xff\xff", 3), std::string(65535, 'a')));
         CHECK_FALSE(peer.is_ended);
         bench.peers.send(peer, short_frame(0x00, "aa"));
         bench.check_closed(peer, 1009, "M1029", &bob);
@@ -137,7 +138,8 @@ TEST_CASE("row 21: text that is not UTF-8 closes with 1007") {
     frames.check_closed(short_frame(0x81, "\"\xed\xa0\x80\""), 1007, "M1027");
 }
 
-TEST_CASE("row 22: a close frame of one byte, with a code or reason that cannot be, closes with 1002") {
+TEST_CASE(
+    "row 22: a close frame of one byte, with a code or reason that cannot be, closes with 1002") {
     Frames frames;
     frames.check_closed(short_frame(0x88, "\x03"), 1002, "M1022");
     for (const int code : {999, 1005, 1006, 5000}) {
@@ -150,7 +152,9 @@ TEST_CASE("row 22: a close frame of one byte, with a code or reason that cannot 
 TEST_CASE("row 22: a good close frame is answered with its own code") {
     Frames frames;
     TestPeer& peer = frames.bench.user("alice");
-    frames.bench.peers.send(peer, short_frame(0x88, "\x03\xe9" "bye"));
+    frames.bench.peers.send(peer, short_frame(0x88,
+                                              "\x03\xe9"
+                                              "bye"));
     CHECK(peer.close_code == 1001);
     frames.bench.check_end(peer, &frames.bob);
     TestPeer& other = frames.bench.user("alice");
@@ -238,7 +242,8 @@ TEST_CASE("a message in fragments is taken like a whole one, with pings between 
 TEST_CASE("what comes behind a frame that closes is not read") {
     GatewayBench bench;
     TestPeer& peer = bench.user("alice");
-    bench.peers.send(peer, short_frame(0x88, "") + text_frame(R"({"op":"join","i":1,"q":"/room/1"})"));
+    bench.peers.send(peer,
+                     short_frame(0x88, "") + text_frame(R"({"op":"join","i":1,"q":"/room/1"})"));
     CHECK(bench.take_sent<user::Pass>().empty());
     bench.check_end(peer);
 }

@@ -20,9 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bench.key.clear();
     const bool is_batch = line.find("/v1/batch") != std::string_view::npos;
     bench.content_type = is_batch ? "application/x-ndjson" : "application/json";
-    const Request request =
-        bench.request(line.substr(0, method_size), line.substr(std::min(method_size + 1, line.size())),
-                      text.substr(std::min(line.size() + 1, text.size())));
+    const Request request = bench.request(line.substr(0, method_size),
+                                          line.substr(std::min(method_size + 1, line.size())),
+                                          text.substr(std::min(line.size() + 1, text.size())));
 
     const Response response = bench.answer(request);
     MUSTER_CHECK(response.status >= 200);
