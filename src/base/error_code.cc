@@ -264,8 +264,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The admin API was called without a key that opens it.",
      "No Authorization header, a wrong or withdrawn key, or a client's token in place of an admin "
      "key.",
-     "Make a key with `muster key` and send it as `Authorization: Bearer KEY`. A key whose role is "
-     "too weak gets M2004."},
+     "Send the text of `admin.key` in the server's data folder, or of a key that its settings name, as "
+     "`Authorization: Bearer KEY`; `--key-file` does so. A key whose role is too weak gets M2004."},
 });
 
 constexpr bool is_ascending(std::span<const ErrorInfo> entries) {

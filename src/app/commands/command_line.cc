@@ -2,7 +2,8 @@
 #include "app/commands/command_line.h"
 
 #include <chrono>
-#include <cstdio>
+#include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <string>
@@ -48,6 +49,21 @@ struct Arguments {
 /// What the parsed command does.
 using Action = std::function<int()>;
 
+// What stands in the environment is where the parser begins; what stands on the line replaces it.
+void take_environment(Arguments& arguments) {
+    const auto take = [](const char* name, std::string& value) {
+        if (const char* set = std::getenv(name); set != nullptr && *set != '\0') {
+            value = set;
+        }
+    };
+    take("MUSTER_SERVER", arguments.target.server);
+    take("MUSTER_TOKEN", arguments.target.token);
+    take("MUSTER_ADMIN", arguments.admin.address);
+    take("MUSTER_ADMIN_KEY_FILE", arguments.admin.key_file);
+    take("MUSTER_CONFIG", arguments.settings.file);
+    take("MUSTER_DATA__FOLDER", arguments.token.data_folder);
+}
+
 void add_format(CLI::App& command, Arguments& arguments) {
     command.add_option("-o,--output", arguments.format, "text or json")
         ->check(CLI::IsMember({"text", "json"}));
@@ -55,10 +71,9 @@ void add_format(CLI::App& command, Arguments& arguments) {
 
 void add_target(CLI::App& command, Arguments& arguments) {
     command.add_option("--server", arguments.target.server, "where to connect")
-        ->envname("MUSTER_SERVER")
         ->capture_default_str();
     command.add_option("--user", arguments.target.user, "your name, on a server in --dev");
-    command.add_option("--token", arguments.target.token, "your token")->envname("MUSTER_TOKEN");
+    command.add_option("--token", arguments.target.token, "your token");
     command.add_option("--token-file", arguments.target.token_file, "a file that holds your token");
     command.add_option("--patience", arguments.patience_s, "seconds to wait for an answer")
         ->capture_default_str();
@@ -68,16 +83,13 @@ void add_target(CLI::App& command, Arguments& arguments) {
 
 void add_admin_target(CLI::App& command, Arguments& arguments) {
     command.add_option("--admin", arguments.admin.address, "the server's admin address")
-        ->envname("MUSTER_ADMIN")
         ->capture_default_str();
-    command.add_option("--key-file", arguments.admin.key_file, "a file that holds the admin key")
-        ->envname("MUSTER_ADMIN_KEY_FILE");
+    command.add_option("--key-file", arguments.admin.key_file, "a file that holds the admin key");
     add_format(command, arguments);
 }
 
 void add_settings(CLI::App& command, Arguments& arguments) {
-    command.add_option("--config", arguments.settings.file, "a settings file")
-        ->envname("MUSTER_CONFIG");
+    command.add_option("--config", arguments.settings.file, "a settings file");
     command.add_option("--set", arguments.settings.assignments,
                        "section.key=value, over file and environment")
         ->allow_extra_args(false);
@@ -262,8 +274,7 @@ void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* token = app.add_subcommand("token", "Make a token for a user");
     token->add_option("--user", a.token.user)->required();
     token->add_option("--data", a.token.data_folder, "the server's data folder, whose key signs")
-        ->capture_default_str()
-        ->envname("MUSTER_DATA__FOLDER");
+        ->capture_default_str();
     token->add_option("--key-file", a.token.key_file, "another key, in place of the server's own");
     token->add_option("--kid", a.token.kid, "what the server's settings call that key");
     token->add_option("--ttl", a.token.lifetime_s, "such as 3600 or 1h")
@@ -295,6 +306,7 @@ int run_command_line(int argc, char** argv) {
     CLI::App app("Muster: a stateful real-time message queue for chat and games", "muster");
     app.require_subcommand(1);
     Arguments arguments;
+    take_environment(arguments);
     Action action;
     add_server_commands(app, arguments, action);
     add_message_commands(app, arguments, action);
