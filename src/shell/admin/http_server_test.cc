@@ -121,6 +121,7 @@ public:
         port = server_->port();
         thread_ = std::thread{[this] { io_.run(); }};
     }
+    // NOLINTNEXTLINE(bugprone-exception-escape): what a broken test throws may end the program.
     ~ServerBench() {
         run([this] { server_.reset(); });
         work_.reset();

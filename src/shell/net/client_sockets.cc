@@ -216,6 +216,18 @@ void ClientSockets::flush_socket(std::size_t slot, gateway::Outputs& outputs, In
     for (std::int32_t i = first; i >= 0; i = next_of(i)) {
         socket.closes = socket.closes || outputs[static_cast<std::size_t>(i)].then_close;
     }
+    if (socket.unsent != nullptr) {
+        // Blocked: only a last frame can come now, and it follows what waits.
+        for (std::int32_t i = first; i >= 0; i = next_of(i)) {
+            if (!outputs[static_cast<std::size_t>(i)].bytes.empty()) {
+                socket.unsent->parts.push(std::move(outputs[static_cast<std::size_t>(i)].bytes));
+            }
+        }
+        if (socket.closes) {
+            linger(slot, now);
+        }
+        return;
+    }
     std::int32_t i = first;
     while (i >= 0 && socket.unsent == nullptr) {
         const std::int32_t batch_first = i;

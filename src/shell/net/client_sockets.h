@@ -32,7 +32,8 @@ struct ClientSocketsSettings {
 /// Owns:       the listening socket, the sockets, and the bytes that the kernel did not take yet.
 /// Thread:     its shard.
 /// Invariants: an idle socket holds a descriptor and 32 bytes here, no buffer. What waits for a
-///             socket was put out in one turn: after Blocked the machine puts out nothing more.
+///             socket was put out in one turn: after Blocked the machine puts out nothing more
+///             but a connection's last frame.
 ///             Without free descriptors, accepting pauses; nothing spins and nobody is dropped.
 class ClientSockets {
 public:

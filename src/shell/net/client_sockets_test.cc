@@ -160,6 +160,31 @@ TEST_CASE("a client that does not read blocks once, and gets all once it reads")
     CHECK(std::count(bench.events.begin(), bench.events.end(), "blocked") == 1);
 }
 
+TEST_CASE("the last frame of a blocked client comes after what waits for it") {
+    ClientSocketsSettings settings;
+    settings.kernel_send_bytes = 8 * 1024;
+    Bench bench(settings);
+    const Descriptor client = bench.connect_and_accept();
+    std::size_t sent = 0;
+    while (!bench.has("blocked")) {
+        bench.put(bench.opened[0], std::string(50'000, 'x'));
+        sent += 50'000;
+        bench.sockets->flush(bench.outputs, bench.now);
+    }
+    bench.put(bench.opened[0], "goodbye", true);
+    bench.sockets->flush(bench.outputs, bench.now);
+    std::string got;
+    std::vector<char> buffer(64 * 1024);
+    bench.turn_until([&] {
+        const auto taken = recv(client.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        if (taken > 0) {
+            got.append(buffer.data(), static_cast<std::size_t>(taken));
+        }
+        return got.size() >= sent + 7;
+    });
+    CHECK(got.ends_with("xgoodbye"));
+}
+
 TEST_CASE("last bytes reach a client that still sends, then its socket is closed") {
     Bench bench;
     const Descriptor client = bench.connect_and_accept();

@@ -12,7 +12,7 @@ namespace muster::runtime {
 ///
 /// Shape:  a ring of `capacity` places (a power of two).
 /// Thread: push() only on the one side, pop() only on the other. Whoever pops sees all that was
-///         written before the push (release/acquire on the two counters).
+///         written before the push.
 /// Full:   push() returns the item; the sender keeps it and takes no new work until it is gone.
 template <typename T>
 class Channel {
@@ -26,14 +26,14 @@ public:
             return false;
         }
         places_[end & mask_] = std::move(item);
-        end_.store(end + 1, std::memory_order_release);
+        end_.store(end + 1);  // Sequentially consistent: the doorbell's proof needs it.
         return true;
     }
 
     /// Returns the oldest item, or nothing.
     std::optional<T> pop() noexcept {
         const std::size_t begin = begin_.load(std::memory_order_relaxed);
-        if (begin == end_.load(std::memory_order_acquire)) {
+        if (begin == end_.load()) {
             return std::nullopt;
         }
         std::optional<T> item = std::exchange(places_[begin & mask_], std::nullopt);
