@@ -1,7 +1,10 @@
 #include "core/gateway/connection.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <iterator>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,19 +30,35 @@ std::string reason_text(ErrorCode code, std::string_view detail) {
     return text;
 }
 
+// Other reasons are counted elsewhere, or nobody's fault.
 void count_close(ErrorCode code, Counters& counters) {
-    switch (code) {
-        case ErrorCode::slow: ++counters.closed_slow; break;
-        case ErrorCode::silent: ++counters.closed_silent; break;
-        case ErrorCode::superseded: ++counters.closed_superseded; break;
-        case ErrorCode::protocol:
-        case ErrorCode::hello_timeout:
-        case ErrorCode::framing:
-        case ErrorCode::bad_utf8:
-        case ErrorCode::abuse:
-        case ErrorCode::frame_too_big: ++counters.closed_protocol; break;
-        default: break;  // Counted elsewhere, or nobody's fault.
+    static constexpr std::array broken{ErrorCode::protocol, ErrorCode::hello_timeout,
+                                       ErrorCode::framing,  ErrorCode::bad_utf8,
+                                       ErrorCode::abuse,    ErrorCode::frame_too_big};
+    if (code == ErrorCode::slow) {
+        ++counters.closed_slow;
+    } else if (code == ErrorCode::silent) {
+        ++counters.closed_silent;
+    } else if (code == ErrorCode::superseded) {
+        ++counters.closed_superseded;
+    } else if (std::find(broken.begin(), broken.end(), code) != broken.end()) {
+        ++counters.closed_protocol;
     }
+}
+
+// Returns whether a connection may go from one state to the other.
+bool may_follow(Connection::State next, Connection::State now) {
+    using enum Connection::State;
+    switch (now) {
+        case awaiting_request: return next == awaiting_hello || next == closed;
+        case awaiting_hello: return next == attaching || next == resolving || next == closed;
+        case attaching: return next == fencing || next == closed;
+        case fencing: return next == up || next == closed;
+        case up:
+        case resolving: return next == closed;
+        case closed: break;
+    }
+    return false;
 }
 
 // Until when a token is good for the connection. Its `exp` is of the wall clock; looked at once.
@@ -67,6 +86,11 @@ Connection::Connection(ConnectionId id, Context& ctx)
       outgoing_(id) {
     ++ctx.counters.connections_opened;
     ++ctx.counters.connections_open;
+}
+
+void Connection::become(State next) {
+    MUSTER_CHECK(may_follow(next, state_));
+    state_ = next;
 }
 
 // ---- Time and the socket ---------------------------------------------------------------------
@@ -231,7 +255,7 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
     }
     since_ = ctx.now;
     if (frame.resolve) {
-        state_ = State::resolving;
+        become(State::resolving);
         say(wire::HelloFrame{version_spoken, user_.text(), session_, {}, to_text(cid_), 0}, ctx);
         return;
     }
@@ -290,7 +314,7 @@ Result<void> Connection::keep_since(const wire::ClientFrame& frame) {
 }
 
 void Connection::attach(Context& ctx) {
-    state_ = State::attaching;
+    become(State::attaching);
     ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
              user::Attach{{ctx.shard, id_}, user_, cid_, attempt_number_});
 }
@@ -303,7 +327,7 @@ void Connection::take(const user::Attached& attached, Context& ctx) {
     session_ = attached.session;
     signing_in().joined = attached.joined;
     signing_in().fences_open = attached.joined.size();
-    state_ = State::fencing;
+    become(State::fencing);
     for (const auto& joined : attached.joined) {
         send_fence(joined, ctx);
     }
@@ -345,7 +369,7 @@ void Connection::take(const queue::FenceReply& reply, Context& ctx) {
 void Connection::welcome(Context& ctx) {
     const std::unique_ptr<SigningIn> kept = std::move(signing_in_);
     MUSTER_CHECK(kept != nullptr);
-    state_ = State::up;
+    become(State::up);
     since_ = ctx.now;
     is_ping_open_ = false;
     ++ctx.counters.users_online;
@@ -370,7 +394,7 @@ void Connection::welcome(Context& ctx) {
         if (following(queue.text()) != nullptr) {
             continue;
         }
-        if (following_.size() < ctx.settings.limits.queues_max) {
+        if (wanted_count() < ctx.settings.limits.queues_max) {
             follow(queue, std::nullopt, cursor, false, ctx);
         } else {
             say(wire::LeftFrame{queue.text(), "limit"}, ctx);
@@ -478,7 +502,6 @@ void Connection::end(SharedText last_bytes, Context& ctx) {
 
 // Everybody who knows of the connection is told that it is gone.
 void Connection::part(Context& ctx) {
-    MUSTER_CHECK(state_ != State::closed);
     if (state_ == State::up) {
         --ctx.counters.users_online;
     }
@@ -493,7 +516,7 @@ void Connection::part(Context& ctx) {
         ctx.wishes.push_back(std::move(wish));
     }
     --ctx.counters.connections_open;
-    state_ = State::closed;
+    become(State::closed);
 }
 
 }  // namespace muster::gateway

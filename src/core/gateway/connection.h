@@ -27,6 +27,7 @@ namespace muster::gateway {
 struct Following {
     QueueName queue;
     bool is_member = false;
+    bool is_wanted = true;             ///< false from the client's unfollow to its granting
     bool is_live = false;              ///< its `joined` has been put out
     std::uint32_t listener_index = 0;  ///< place in the replica's list, while live
 };
@@ -83,8 +84,8 @@ public:
     [[nodiscard]] bool postpones_welcomes() const noexcept {
         return outgoing_.has_snapshot_waiting();
     }
-    /// Keeps `wish` (to follow) until then.
-    void postpone(Wish wish) { postponed_.push_back(std::move(wish)); }
+    /// Keeps `wish` (to follow) until then: for one queue no more than may wait at its replica.
+    void postpone(Wish wish, Context& ctx);
     /// Wishes anew for what was postponed, if it need not wait any more. Returns whether it did.
     bool wish_postponed(Context& ctx);
 
@@ -93,31 +94,25 @@ public:
                         ErrorCode code, Context& ctx);
     /// The queue's history has ended: tells the client, and follows it no more.
     void followed_ended(const QueueName& queue, Cursor at, std::string_view why, Context& ctx);
-    /// The queue is followed no more (an unfollow wish was granted). Requests to follow it that
-    /// waited for their welcome have been overtaken; they are answered all the same.
-    void forget(const QueueName& queue, Context& ctx);
+    /// An unfollow wish was granted. (The client may want the queue again already.)
+    void unfollowed(const QueueName& queue);
     void say_ok(std::optional<std::uint64_t> request, Context& ctx);
     void say_error(std::optional<std::uint64_t> request, ErrorCode code, std::string_view detail,
                    Context& ctx);
     void say_retry(std::optional<std::uint64_t> request, ErrorCode code, Duration after,
                    Context& ctx);
 
+    /// Returns what the client wants of `queue`: nothing from its unfollow on.
     [[nodiscard]] Following* following(std::string_view queue) noexcept;
+    /// Returns what it is served of `queue`: until the unfollow was granted.
+    [[nodiscard]] Following* served(std::string_view queue) noexcept;
 
     /// Returns when time_passed has something to do at the latest.
     [[nodiscard]] Instant deadline(const Limits& limits) const noexcept;
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] ConnectionId id() const noexcept { return id_; }
     [[nodiscard]] bool wants_turn() const noexcept { return outgoing_.wants_turn(); }
-    /// Returns whether the gateway must look after it once an event was put out.
-    [[nodiscard]] bool needs_care() const noexcept {
-        return state_ == State::closed || (wants_turn() && !is_kept_back) || !postponed_.empty();
-    }
-
-    /// The time for which the gateway's timer is set for this connection.
-    Instant timer_at = Instant::max();
-    /// Whether it stands in the gateway's list of those that go on in the next turn.
-    bool is_kept_back = false;
+    [[nodiscard]] bool has_postponed() const noexcept { return !postponed_.empty(); }
 
 private:
     /// A join that has not been answered yet.
@@ -140,6 +135,9 @@ private:
         std::size_t early_bytes = 0;
     };
 
+    /// The one place that assigns state_: checks that the change is one of GUARANTEES.md 5.3.
+    void become(State next);
+
     void receive_request(std::span<char> bytes, Context& ctx);
     [[nodiscard]] bool answer_request(Context& ctx);
     void upgrade(std::string_view query, Context& ctx);
@@ -155,6 +153,8 @@ private:
     void take_history(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
     void listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
     void send_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
+    void send_join(const wire::ClientFrame& frame, const QueueName& queue, queue::Op op,
+                   Context& ctx);
     [[nodiscard]] Result<QueueName> target_of(const wire::ClientFrame& frame);
 
     /// Returns who says hello, by token or, in dev, by name; remembers until when that is good.
@@ -168,7 +168,8 @@ private:
     void follow(const QueueName& queue, std::optional<std::uint64_t> request,
                 std::optional<Cursor> cursor, bool is_member, Context& ctx);
     void unfollow(const QueueName& queue, Context& ctx);
-    void drop_waiting(const QueueName& queue, Context& ctx);
+    void answer_overtaken(const QueueName& queue, Context& ctx);
+    [[nodiscard]] std::size_t wanted_count() const noexcept;
 
     template <typename Frame>
     void say(const Frame& frame, Context& ctx) {
@@ -178,7 +179,6 @@ private:
     void end(SharedText last_bytes, Context& ctx);
     void part(Context& ctx);
     [[nodiscard]] bool take_idle_frame(Context& ctx);
-    std::vector<Wish> take_postponed(const QueueName& queue);
     void check(Outgoing::Outcome outcome, Context& ctx);
     void tell(const user::Told& told, Context& ctx);
     void say_gone(const QueueName& queue, Context& ctx);

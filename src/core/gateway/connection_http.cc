@@ -92,7 +92,7 @@ void Connection::upgrade(std::string_view query, Context& ctx) {
     }
     std::string response;
     wire::append_upgrade_response(response, *upgrade);
-    state_ = State::awaiting_hello;
+    become(State::awaiting_hello);
     since_ = ctx.now;
     put(SharedText(response), Weight::normal, ctx);
 }

@@ -1,15 +1,26 @@
 // What a signed-in client asks for, and the answers that queues give.
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/gateway/connection.h"
+#include "core/gateway/replica.h"
 #include "core/gateway/settings.h"
 #include "core/wire/json_frames.h"
 #include "core/wire/names.h"
 
 namespace muster::gateway {
 namespace {
+
+/// When to repeat a join that came while as many as may be were still open.
+constexpr Duration join_wait = std::chrono::seconds{1};
 
 Payload payload_of(const std::optional<wire::Data>& data) {
     return data ? Payload(data->bytes, data->format) : Payload();
@@ -112,11 +123,19 @@ void Connection::take_frame(const wire::ClientFrame& frame, Context& ctx) {
         case wire::ClientOp::server_only:
             close(ErrorCode::abuse, "this is for servers to say", ctx);
             break;
-        default:
+        case wire::ClientOp::unknown:
             if (take_idle_frame(ctx)) {
                 say_error(frame.request, ErrorCode::unsupported, {}, ctx);
             }
             break;
+        case wire::ClientOp::join:
+        case wire::ClientOp::listen:
+        case wire::ClientOp::leave:
+        case wire::ClientOp::unlisten:
+        case wire::ClientOp::send:
+        case wire::ClientOp::set:
+        case wire::ClientOp::withdraw:
+        case wire::ClientOp::history: break;  // Requests, all of them.
     }
 }
 
@@ -142,18 +161,18 @@ void Connection::take_request(const wire::ClientFrame& frame, Context& ctx) {
         say_error(frame.request, queue.error().code, queue.error().detail, ctx);
         return;
     }
-    switch (frame.op) {
-        case wire::ClientOp::listen: listen(frame, *queue, ctx); break;
-        case wire::ClientOp::unlisten: {
-            const Following* followed = following(queue->text());
-            if (followed != nullptr && !followed->is_member) {
-                unfollow(*queue, ctx);
-            }
-            say_ok(frame.request, ctx);
-            break;
+    if (frame.op == wire::ClientOp::listen) {
+        listen(frame, *queue, ctx);
+    } else if (frame.op == wire::ClientOp::unlisten) {
+        const Following* followed = following(queue->text());
+        if (followed != nullptr && !followed->is_member) {
+            unfollow(*queue, ctx);
         }
-        case wire::ClientOp::history: take_history(frame, *queue, ctx); break;
-        default: send_op(frame, *queue, ctx); break;
+        say_ok(frame.request, ctx);
+    } else if (frame.op == wire::ClientOp::history) {
+        take_history(frame, *queue, ctx);
+    } else {
+        send_op(frame, *queue, ctx);
     }
 }
 
@@ -173,7 +192,7 @@ Result<QueueName> Connection::target_of(const wire::ClientFrame& frame) {
 void Connection::listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
     const Following* followed = following(queue.text());
     if (followed == nullptr &&
-        following_.size() + joining_.size() >= ctx.settings.limits.queues_max) {
+        wanted_count() + joining_.size() >= ctx.settings.limits.queues_max) {
         say_error(frame.request, ErrorCode::limit, {}, ctx);
         return;
     }
@@ -206,37 +225,44 @@ void Connection::send_op(const wire::ClientFrame& frame, const QueueName& queue,
     op.reply_to = {ConnectionRef{ctx.shard, id_}, frame.request};
     op.number = frame.number.value_or(0);
     op.inc = frame.inc.value_or(Inc{});
-    const auto pass = [&](queue::Op passed) {
+    if (frame.op == wire::ClientOp::join) {
+        send_join(frame, queue, std::move(op), ctx);
+        return;
+    }
+    if (frame.op == wire::ClientOp::leave) {
+        op.body = queue::LeaveOp{user_, queue::LeaveReason::left};
         ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
-                 user::Pass{queue, std::move(passed)});
-    };
-    switch (frame.op) {
-        case wire::ClientOp::join:
-            if (following(queue.text()) == nullptr &&
-                following_.size() + joining_.size() >= ctx.settings.limits.queues_max) {
-                op.reject_with = ErrorCode::limit;
-            }
-            op.body = queue::JoinOp{user_, {}, {}};
-            joining_.push_back(Joining{queue, frame.request, frame.cursor});
-            pass(std::move(op));
-            return;
-        case wire::ClientOp::leave:
-            op.body = queue::LeaveOp{user_, queue::LeaveReason::left};
-            pass(std::move(op));
-            return;
-        case wire::ClientOp::send:
-            op.body = queue::SendOp{MountName(frame.mount), payload_of(frame.data)};
-            break;
-        case wire::ClientOp::set:
-            op.body = queue::SetOp{
-                MountName(frame.mount), {{Key(frame.key), payload_of(frame.data)}}, frame.if_seq};
-            if (frame.key.size() <= wire::key_bytes_max && !wire::check_key(frame.key)) {
-                op.reject_with = ErrorCode::bad_name;
-            }
-            break;
-        default: op.body = queue::WithdrawOp{}; break;
+                 user::Pass{queue, std::move(op)});
+        return;
+    }
+    if (frame.op == wire::ClientOp::send) {
+        op.body = queue::SendOp{MountName(frame.mount), payload_of(frame.data)};
+    } else if (frame.op == wire::ClientOp::set) {
+        op.body = queue::SetOp{
+            MountName(frame.mount), {{Key(frame.key), payload_of(frame.data)}}, frame.if_seq};
+        if (frame.key.size() <= wire::key_bytes_max && !wire::check_key(frame.key)) {
+            op.reject_with = ErrorCode::bad_name;
+        }
+    } else {
+        op.body = queue::WithdrawOp{};
     }
     ctx.send(actor::ActorAddress{queue}, std::move(op));
+}
+
+void Connection::send_join(const wire::ClientFrame& frame, const QueueName& queue, queue::Op op,
+                           Context& ctx) {
+    const std::size_t queues_max = ctx.settings.limits.queues_max;
+    if (joining_.size() >= queues_max) {
+        say_retry(frame.request, ErrorCode::busy, join_wait, ctx);
+        return;
+    }
+    op.body = queue::JoinOp{user_, {}, {}};
+    if (following(queue.text()) == nullptr && wanted_count() + joining_.size() >= queues_max) {
+        op.reject_with = ErrorCode::limit;
+    } else {
+        joining_.push_back(Joining{queue, frame.request, frame.cursor});
+    }
+    ctx.send(actor::ActorAddress{wire::user_queue_name(user_)}, user::Pass{queue, std::move(op)});
 }
 
 // ---- Answers ---------------------------------------------------------------------------------
@@ -259,7 +285,8 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
     }
     switch (verdict.kind) {
         case queue::Verdict::Kind::ok:
-            if (reply.what == queue::OpReply::What::join) {
+            // A repeated join may be that of somebody who has been removed since.
+            if (reply.what == queue::OpReply::What::join && reply.standing) {
                 follow(reply.queue, request, cursor, true, ctx);
             } else {
                 if (reply.what == queue::OpReply::What::leave) {
@@ -357,15 +384,26 @@ void Connection::say_error(std::optional<std::uint64_t> request, ErrorCode code,
 
 // ---- Followed queues -------------------------------------------------------------------------
 
-Following* Connection::following(std::string_view queue) noexcept {
+Following* Connection::served(std::string_view queue) noexcept {
     const auto found = std::find_if(following_.begin(), following_.end(),
                                     [&](const Following& f) { return f.queue == queue; });
     return found == following_.end() ? nullptr : &*found;
 }
 
+Following* Connection::following(std::string_view queue) noexcept {
+    Following* followed = served(queue);
+    return followed != nullptr && followed->is_wanted ? followed : nullptr;
+}
+
+std::size_t Connection::wanted_count() const noexcept {
+    return static_cast<std::size_t>(std::count_if(following_.begin(), following_.end(),
+                                                  [](const Following& f) { return f.is_wanted; }));
+}
+
 void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> request,
                         std::optional<Cursor> cursor, bool is_member, Context& ctx) {
-    if (Following* followed = following(queue.text())) {
+    if (Following* followed = served(queue.text())) {
+        followed->is_wanted = true;
         followed->is_member = followed->is_member || is_member;
     } else {
         Following entry;
@@ -381,43 +419,61 @@ void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> req
     ctx.wishes.push_back(std::move(wish));
 }
 
+// The client's will counts at once, also for what it says in the same breath; the gateway learns of
+// it at the step's end. The stream ends here: the client's cursor stays where the last frame that
+// left has moved it.
 void Connection::unfollow(const QueueName& queue, Context& ctx) {
+    Following* followed = following(queue.text());
+    if (followed == nullptr) {
+        return;
+    }
+    followed->is_wanted = false;
+    followed->is_member = false;
+    answer_overtaken(queue, ctx);
     Wish wish;
     wish.kind = Wish::Kind::unfollow;
     wish.connection = id_;
     wish.queue = queue;
     ctx.wishes.push_back(std::move(wish));
-    drop_waiting(queue, ctx);
 }
 
-// The stream ends here: the client's cursor stays where the last frame that left has moved it. Who
-// asked for what is dropped gets its answer all the same.
-void Connection::drop_waiting(const QueueName& queue, Context& ctx) {
-    for (const std::uint64_t request : outgoing_.forget(queue)) {
+// Whoever asked for what is dropped with the stream (a welcome that waits, or is only wished for)
+// gets its answer all the same.
+void Connection::answer_overtaken(const QueueName& queue, Context& ctx) {
+    std::vector<std::uint64_t> requests = outgoing_.forget(queue);
+    for (auto* wishes : {&postponed_, &ctx.wishes}) {
+        std::erase_if(*wishes, [&](const Wish& wish) {
+            const bool is_overtaken = wish.connection == id_ && wish.queue == queue &&
+                                      wish.kind == Wish::Kind::follow;
+            if (is_overtaken && wish.request) {
+                requests.push_back(*wish.request);
+            }
+            return is_overtaken;
+        });
+    }
+    for (const std::uint64_t request : requests) {
         say_ok(request, ctx);
     }
 }
 
-void Connection::forget(const QueueName& queue, Context& ctx) {
-    std::erase_if(following_, [&](const Following& f) { return f.queue == queue; });
-    for (const auto& wish : take_postponed(queue)) {
-        if (wish.request) {
-            say_ok(wish.request, ctx);
-        }
-    }
+void Connection::unfollowed(const QueueName& queue) {
+    std::erase_if(following_,
+                  [&](const Following& f) { return f.queue == queue && !f.is_wanted; });
 }
 
-std::vector<Wish> Connection::take_postponed(const QueueName& queue) {
-    std::vector<Wish> taken;
-    for (auto i = postponed_.begin(); i != postponed_.end();) {
-        if (i->queue == queue) {
-            taken.push_back(std::move(*i));
-            i = postponed_.erase(i);
-        } else {
-            ++i;
-        }
+void Connection::postpone(Wish wish, Context& ctx) {
+    const auto is_same = [&](const Wish& w) { return w.queue == wish.queue; };
+    std::optional<std::uint64_t> overtaken;
+    if (std::count_if(postponed_.begin(), postponed_.end(), is_same) ==
+        static_cast<std::ptrdiff_t>(Replica::welcomes_awaited_max)) {
+        const auto oldest = std::find_if(postponed_.begin(), postponed_.end(), is_same);
+        overtaken = oldest->request;
+        postponed_.erase(oldest);
     }
-    return taken;
+    postponed_.push_back(std::move(wish));
+    if (overtaken) {
+        say_ok(overtaken, ctx);
+    }
 }
 
 void Connection::follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,
@@ -437,8 +493,8 @@ void Connection::follow_refused(const QueueName& queue, std::optional<std::uint6
 
 void Connection::followed_ended(const QueueName& queue, Cursor at, std::string_view why,
                                 Context& ctx) {
-    drop_waiting(queue, ctx);
-    forget(queue, ctx);
+    std::erase_if(following_, [&](const Following& f) { return f.queue == queue; });
+    answer_overtaken(queue, ctx);
     wire::ResetFrame reset;
     reset.queue = queue.text();
     reset.at = at;

@@ -77,16 +77,16 @@ void Gateway::take_socket_event(const Event& event, Context& ctx) {
         if (slot >= connections_.size()) {
             connections_.resize(slot + 1);
         }
-        MUSTER_CHECK(connections_[slot] == nullptr);
-        connections_[slot] = std::make_unique<Connection>(opened->connection, ctx);
+        MUSTER_CHECK(connections_[slot].connection == nullptr);
+        connections_[slot].connection = std::make_unique<Connection>(opened->connection, ctx);
         finish(opened->connection, ctx);
         return;
     }
     if (std::holds_alternative<Stopping>(event)) {
         for (std::size_t slot = 0; slot < connections_.size(); ++slot) {
-            if (connections_[slot] != nullptr) {
-                const ConnectionId id = connections_[slot]->id();
-                connections_[slot]->server_stopping(ctx);
+            if (Connection* connection = connections_[slot].connection.get()) {
+                const ConnectionId id = connection->id();
+                connection->server_stopping(ctx);
                 finish(id, ctx);
             }
         }
@@ -159,21 +159,21 @@ void Gateway::hand_to(const ConnectionRef& to, const Answer& answer, Context& ct
 void Gateway::step(const Step& at) {
     Context ctx = context(at);
     for (const ConnectionId id : std::exchange(kept_back_, {})) {
-        if (Connection* connection = find(id)) {
-            connection->is_kept_back = false;
-            connection->resume_output(ctx);
+        if (Held* kept = held(id)) {
+            kept->is_kept_back = false;
+            kept->connection->resume_output(ctx);
             finish(id, ctx);
         }
     }
     while (!timers_.empty() && timers_.top().at <= ctx.now) {
         const Timer timer = timers_.top();
         timers_.pop();
-        Connection* connection = find(timer.connection);
-        if (connection == nullptr || connection->timer_at != timer.at) {
+        Held* waits = held(timer.connection);
+        if (waits == nullptr || waits->timer_at != timer.at) {
             continue;
         }
-        connection->timer_at = Instant::max();
-        connection->time_passed(ctx);
+        waits->timer_at = Instant::max();
+        waits->connection->time_passed(ctx);
         finish(timer.connection, ctx);
     }
     drop_idle_replicas(ctx);
@@ -196,24 +196,25 @@ std::optional<Instant> Gateway::next_wake() const noexcept {
 
 // What every step of a connection ends with: its wishes, its timer, its end.
 void Gateway::finish(ConnectionId id, Context& ctx) {
-    Connection* connection = find(id);
+    Held* kept = held(id);
     do {
         grant_wishes(ctx);
-    } while (connection != nullptr && connection->wish_postponed(ctx));
-    if (connection == nullptr) {
+    } while (kept != nullptr && kept->connection->wish_postponed(ctx));
+    if (kept == nullptr) {
         return;
     }
-    if (connection->state() == Connection::State::closed) {
-        connections_[slot_of(id)].reset();
+    const Connection& connection = *kept->connection;
+    if (connection.state() == Connection::State::closed) {
+        *kept = Held{};
         return;
     }
-    if (connection->wants_turn() && !connection->is_kept_back) {
-        connection->is_kept_back = true;
+    if (connection.wants_turn() && !kept->is_kept_back) {
+        kept->is_kept_back = true;
         kept_back_.push_back(id);
     }
-    const Instant at = connection->deadline(settings_->limits);
-    if (at < connection->timer_at) {
-        connection->timer_at = at;
+    const Instant at = connection.deadline(settings_->limits);
+    if (at < kept->timer_at) {
+        kept->timer_at = at;
         timers_.push(Timer{at, id});
     }
 }
@@ -269,9 +270,16 @@ void Gateway::follow(const Wish& wish, Context& ctx) {
         serve(*slot, follower, ctx);
         return;
     }
-    slot->waiting.push_back(follower);
+    await_snapshot(*slot, follower, ctx);
     if (slot->state() == Replica::State::cold) {
         slot->subscribe(ctx);
+    }
+}
+
+void Gateway::await_snapshot(Replica& replica, const Follower& follower, Context& ctx) {
+    const auto oldest = replica.await_snapshot(follower);
+    if (oldest && oldest->request) {
+        find(follower.connection)->say_ok(oldest->request, ctx);
     }
 }
 
@@ -298,7 +306,7 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         // Its last gateway was ahead of this one: nobody is stepped back (R23). If it is ahead of
         // the owner too, the owner has lost what it saw.
         follower.was_ahead = true;
-        replica.waiting.push_back(follower);
+        await_snapshot(replica, follower, ctx);
         if (replica.state() == Replica::State::live) {
             replica.subscribe(ctx);
         }
@@ -311,7 +319,7 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         wish.request = follower.request;
         wish.cursor = follower.cursor;
         wish.was_ahead = follower.was_ahead;
-        connection->postpone(std::move(wish));
+        connection->postpone(std::move(wish), ctx);
         note_idle(replica, ctx);
         return;
     }
@@ -334,25 +342,20 @@ void Gateway::hand_welcome(Replica& replica, const Follower& follower, const Wel
     Following& followed = *connection.following(queue.text());
     if (!followed.is_live && connection.state() != Connection::State::closed) {
         followed.is_live = true;
-        followed.listener_index = static_cast<std::uint32_t>(replica.listeners.size());
-        replica.listeners.push_back(connection.id());
+        followed.listener_index = replica.add_listener(connection.id());
     }
 }
 
 // The connection gets no more events.
 void Gateway::stop_serving(Replica& replica, Connection& connection) {
-    Following* followed = connection.following(replica.name().text());
+    Following* followed = connection.served(replica.name().text());
     if (followed == nullptr || !followed->is_live) {
         return;
     }
-    // The last listener takes the place of the one that goes.
     const std::uint32_t index = followed->listener_index;
-    MUSTER_CHECK(replica.listeners[index] == connection.id());
-    const ConnectionId last = replica.listeners.back();
-    replica.listeners[index] = last;
-    replica.listeners.pop_back();
-    if (last != connection.id()) {
-        find(last)->following(replica.name().text())->listener_index = index;
+    MUSTER_CHECK(replica.listeners()[index] == connection.id());
+    if (const auto moved = replica.remove_listener(index)) {
+        find(*moved)->served(replica.name().text())->listener_index = index;
     }
     followed->is_live = false;
 }
@@ -361,22 +364,19 @@ void Gateway::unfollow(Connection& connection, const QueueName& queue, Context& 
     Replica* replica = find(queue);
     if (replica != nullptr) {
         stop_serving(*replica, connection);
-        std::erase_if(replica->waiting, [&](const Follower& waiting) {
-            if (waiting.connection == connection.id() && waiting.request) {
-                connection.say_ok(waiting.request, ctx);
+        for (const auto& waited : replica->stop_waiting(connection.id())) {
+            if (waited.request) {
+                connection.say_ok(waited.request, ctx);
             }
-            return waiting.connection == connection.id();
-        });
-    }
-    connection.forget(queue, ctx);
-    if (replica != nullptr) {
+        }
         note_idle(*replica, ctx);
     }
+    connection.unfollowed(queue);
 }
 
 void Gateway::note_idle(Replica& replica, Context& ctx) {
-    if (replica.listeners.empty() && replica.waiting.empty()) {
-        replica.idle_since = ctx.now;
+    if (!replica.is_followed()) {
+        replica.note_idle(ctx.now);
         idle_replicas_.push(IdleReplica{ctx.now, replica.name()});
     }
 }
@@ -386,8 +386,7 @@ void Gateway::drop_idle_replicas(Context& ctx) {
            idle_replicas_.front().since + settings_->limits.replica_idle_time <= ctx.now) {
         const IdleReplica idle = idle_replicas_.pop();
         Replica* replica = find(idle.queue);
-        if (replica == nullptr || !replica->listeners.empty() || !replica->waiting.empty() ||
-            replica->idle_since != idle.since) {
+        if (replica == nullptr || replica->is_followed() || replica->idle_since() != idle.since) {
             continue;
         }
         if (replica->state() != Replica::State::cold) {
@@ -411,7 +410,7 @@ void Gateway::publish(const queue::Published& published, Context& ctx) {
         case Replica::Applied::applied: break;
     }
     ++counters_.events_in;
-    if (replica->listeners.empty()) {
+    if (replica->listeners().empty()) {
         return;
     }
     ++counters_.encodes;
@@ -419,10 +418,12 @@ void Gateway::publish(const queue::Published& published, Context& ctx) {
         encode_event(published.queue, *published.event, std::nullopt, {}, ctx.work.encoded);
     const Outgoing::Delivery delivery{published.queue, published.event, frame,
                                       replica->slow_policy(*published.event)};
-    for (const ConnectionId id : replica->listeners) {
-        Connection& connection = *find(id);
+    for (const ConnectionId id : replica->listeners()) {
+        const Held& listener = *held(id);
+        Connection& connection = *listener.connection;
         connection.put(delivery, ctx);
-        if (connection.needs_care()) {
+        if (connection.state() == Connection::State::closed || connection.has_postponed() ||
+            (connection.wants_turn() && !listener.is_kept_back)) {
             in_need_.push_back(id);
         }
     }
@@ -441,7 +442,7 @@ void Gateway::synchronise(const queue::Subscribed& subscribed, Context& ctx) {
     if (replica->at() != before) {
         serve_again(*replica, before, ctx);
     }
-    for (const auto& follower : std::exchange(replica->waiting, {})) {
+    for (const auto& follower : replica->take_waiting()) {
         serve(*replica, follower, ctx);
         finish(follower.connection, ctx);
     }
@@ -450,10 +451,10 @@ void Gateway::synchronise(const queue::Subscribed& subscribed, Context& ctx) {
 // After a gap, who was served before goes on from where the replica was.
 void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
     std::array<std::optional<Welcome>, 2> shared;  // Encoded once: for members, and for the others.
-    for (const ConnectionId id : std::vector(replica.listeners)) {
+    for (const ConnectionId id : std::vector(replica.listeners())) {
         Connection& connection = *find(id);
         stop_serving(replica, connection);
-        const bool is_member = connection.following(replica.name().text())->is_member;
+        const bool is_member = connection.served(replica.name().text())->is_member;
         const Follower follower{
             .connection = id, .request = {}, .cursor = before, .is_member = is_member};
         if (!replica.may_listen(is_member) || connection.postpones_welcomes()) {
@@ -486,12 +487,12 @@ void Gateway::end(const queue::Ended& ended, Context& ctx) {
 void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Context& ctx) {
     const QueueName queue = replica.name();
     const Cursor at = replica.at();
-    for (const ConnectionId id : std::exchange(replica.listeners, {})) {
+    for (const ConnectionId id : replica.take_listeners()) {
         ++counters_.resets;
         find(id)->followed_ended(queue, at, why, ctx);
         finish(id, ctx);
     }
-    for (const auto& follower : std::exchange(replica.waiting, {})) {
+    for (const auto& follower : replica.take_waiting()) {
         if (Connection* connection = find(follower.connection)) {
             connection->follow_refused(queue, follower.request, code, ctx);
             finish(follower.connection, ctx);
@@ -501,10 +502,18 @@ void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Contex
     --counters_.replicas;
 }
 
-Connection* Gateway::find(ConnectionId id) noexcept {
+Gateway::Held* Gateway::held(ConnectionId id) noexcept {
     const std::size_t slot = slot_of(id);
-    Connection* connection = slot < connections_.size() ? connections_[slot].get() : nullptr;
-    return connection != nullptr && connection->id() == id ? connection : nullptr;
+    if (slot >= connections_.size()) {
+        return nullptr;
+    }
+    Held& found = connections_[slot];
+    return found.connection != nullptr && found.connection->id() == id ? &found : nullptr;
+}
+
+Connection* Gateway::find(ConnectionId id) noexcept {
+    const Held* found = held(id);
+    return found == nullptr ? nullptr : found->connection.get();
 }
 
 Replica* Gateway::find(const QueueName& queue) noexcept {

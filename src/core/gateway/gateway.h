@@ -58,6 +58,12 @@ public:
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
 private:
+    /// A connection, and how the gateway looks after it.
+    struct Held {
+        std::unique_ptr<Connection> connection;
+        Instant timer_at = Instant::max();  ///< for which a timer is set
+        bool is_kept_back = false;          ///< stands in kept_back_
+    };
     struct Timer {
         Instant at;
         ConnectionId connection;
@@ -78,6 +84,7 @@ private:
     void unfollow(Connection& connection, const QueueName& queue, Context& ctx);
     void answer_history(const Wish& wish, Connection& connection, Context& ctx);
     void serve(Replica& replica, Follower follower, Context& ctx);
+    void await_snapshot(Replica& replica, const Follower& follower, Context& ctx);
     void hand_welcome(Replica& replica, const Follower& follower, const Welcome& welcome,
                       Context& ctx);
     void stop_serving(Replica& replica, Connection& connection);
@@ -92,6 +99,7 @@ private:
 
     template <typename Answer>
     void hand_to(const ConnectionRef& to, const Answer& answer, Context& ctx);
+    [[nodiscard]] Held* held(ConnectionId id) noexcept;
     [[nodiscard]] Connection* find(ConnectionId id) noexcept;
     [[nodiscard]] Replica* find(const QueueName& queue) noexcept;
 
@@ -101,7 +109,7 @@ private:
     Counters counters_;
     Workspace work_;
     std::vector<Wish> wishes_;
-    std::vector<std::unique_ptr<Connection>> connections_;  ///< by slot_of() their ids
+    std::vector<Held> connections_;  ///< by slot_of() their ids
     std::unordered_map<QueueName, std::unique_ptr<Replica>, KeyedHash, std::equal_to<>> replicas_;
     std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
     std::vector<ConnectionId> kept_back_;  ///< by the bound of the turn, each once

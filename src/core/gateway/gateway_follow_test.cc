@@ -1,5 +1,6 @@
 // Who follows a queue when something is in the way: gaps, cursors, queues that are not there.
 #include <chrono>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -293,7 +294,9 @@ TEST_CASE("each of several joins on their way has its own cursor and answer") {
         reply.reply_to = passes[i].op.reply_to;
         reply.queue = passes[i].queue;
         reply.what = queue::OpReply::What::join;
+        reply.standing = queue::Standing{Inc{7}};
         if (i == 1) {
+            reply.standing.reset();
             reply.verdict.kind = queue::Verdict::Kind::rejected;
             reply.verdict.code = ErrorCode::forbidden;
         }
@@ -303,6 +306,130 @@ TEST_CASE("each of several joins on their way has its own cursor and answer") {
     room.queue.answer();
     CHECK(has(alice.next(), R"("op":"joined","i":1,"q":"/room/1","member":true,"at":[7,3],)"
                             R"("resume":{"chat":"replayed 0")"));
+}
+
+TEST_CASE("a repeated join of who was removed since is an OK without a stream") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    for (int i = 0; i < 200; ++i) {  // More than may be open at once: each is closed by its answer.
+        room.bench.peers.say(alice, R"({"op":"join","i":1,"n":1,"inc":7,"q":"/room/1"})");
+        queue::OpReply reply;
+        reply.reply_to = room.bench.take_one<user::Pass>().op.reply_to;
+        reply.queue = room.queue.name;
+        reply.what = queue::OpReply::What::join;
+        reply.verdict.at = Cursor{Inc{7}, 2};
+        room.bench.deliver(reply);
+        CHECK(alice.next() == R"({"op":"ok","i":1,"seq":2})");
+        room.bench.pass(25ms);
+    }
+    CHECK(room.bench.sent.empty());
+}
+
+TEST_CASE("joins that are not answered are bounded: further ones are to be repeated") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    for (int i = 0; i < 64; ++i) {
+        room.bench.peers.say(alice, R"({"op":"join","i":1,"q":"/room/1"})");
+        room.bench.pass(25ms);
+    }
+    CHECK(room.bench.take_sent<user::Pass>().size() == 64);
+    room.bench.peers.say(alice, R"({"op":"join","i":2,"q":"/room/1"})");
+    CHECK(alice.next() == R"({"op":"retry","i":2,"code":"M2022","after_ms":1000})");
+    CHECK(room.bench.sent.empty());
+}
+
+// ---- In one breath ---------------------------------------------------------------------------
+
+TEST_CASE("what a client says of one queue in one breath counts in its order") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    const auto say_at_once = [&](std::initializer_list<std::string_view> frames) {
+        std::string bytes;
+        for (const auto frame : frames) {
+            bytes += text_frame(frame);
+        }
+        room.bench.peers.send(alice, bytes);
+    };
+    constexpr std::string_view listen = R"({"op":"listen","i":1,"q":"/room/1"})";
+    constexpr std::string_view unlisten = R"({"op":"unlisten","i":2,"q":"/room/1"})";
+    constexpr std::string_view again = R"({"op":"listen","i":3,"q":"/room/1"})";
+    SUBCASE("to listen again is to listen") {
+        room.listen(alice, 1);
+        room.queue.answer();
+        alice.texts.clear();
+        say_at_once({unlisten, again});
+        CHECK(alice.next() == R"({"op":"ok","i":2})");
+        CHECK(has(alice.next(), R"("op":"joined","i":3)"));
+    }
+    SUBCASE("also where nothing is known of the queue yet") {
+        say_at_once({listen, unlisten, again});
+        CHECK(alice.next() == R"({"op":"ok","i":1})");
+        CHECK(alice.next() == R"({"op":"ok","i":2})");
+        room.queue.answer();
+        CHECK(has(alice.next(), R"("op":"joined","i":3)"));
+    }
+    SUBCASE("also behind the hello") {
+        TestPeer& bob = room.bench.peers.connect();
+        room.bench.peers.send(bob, text_frame(R"({"op":"hello","v":[1],"user":"bob"})") +
+                                       text_frame(listen) + text_frame(unlisten) +
+                                       text_frame(again));
+        room.bench.deliver(room.bench.attached(room.bench.take_one<user::Attach>()));
+        CHECK(has(bob.next(), R"("op":"hello")"));
+        CHECK(bob.next() == R"({"op":"ok","i":1})");
+        CHECK(bob.next() == R"({"op":"ok","i":2})");
+        room.queue.answer();
+        CHECK(has(bob.next(), R"("op":"joined","i":3)"));
+        room.queue.post("3");
+        CHECK(bob.texts.size() == 1);
+        return;
+    }
+    SUBCASE("and what is unlistened to cannot be read") {
+        room.listen(alice, 1);
+        room.queue.answer();
+        alice.texts.clear();
+        say_at_once({unlisten, R"({"op":"history","i":5,"q":"/room/1","m":"chat"})", again});
+        CHECK(alice.next() == R"({"op":"ok","i":2})");
+        CHECK(has(alice.next(), R"({"op":"err","i":5,"code":"M2003")"));
+        CHECK(has(alice.next(), R"("op":"joined","i":3)"));
+    }
+    room.queue.post("3");
+    CHECK(has(alice.next(), R"("seq":3)"));
+    CHECK(alice.texts.empty());
+    say_at_once({unlisten});
+    CHECK(alice.next() == R"({"op":"ok","i":2})");
+    room.queue.post("4");
+    CHECK(alice.texts.empty());
+}
+
+TEST_CASE("of the welcomes that one client awaits of one queue four wait, the older are an OK") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    for (int i = 1; i <= 7; ++i) {
+        room.listen(alice, i);
+    }
+    for (int i = 1; i <= 3; ++i) {
+        CHECK(alice.next() == fmt::format(R"({{"op":"ok","i":{}}})", i));
+    }
+    room.queue.answer();
+    for (int i = 4; i <= 7; ++i) {
+        CHECK(has(alice.next(), fmt::format(R"("op":"joined","i":{})", i)));
+    }
+    SUBCASE("also while it does not read") {
+        room.bench.peers.block(alice);
+        for (int i = 1; i <= 9; ++i) {  // One joined waits, four are postponed.
+            room.listen(alice, i);
+        }
+        room.bench.peers.drain(alice);
+        CHECK(has(alice.next(), R"("op":"joined","i":1)"));
+        for (int i = 2; i <= 5; ++i) {
+            CHECK(alice.next() == fmt::format(R"({{"op":"ok","i":{}}})", i));
+        }
+        for (int i = 6; i <= 9; ++i) {
+            CHECK(has(alice.next(), fmt::format(R"("op":"joined","i":{})", i)));
+        }
+    }
+    room.queue.post("3");
+    CHECK(alice.texts.size() == 1);
 }
 
 // ---- History ---------------------------------------------------------------------------------

@@ -406,6 +406,7 @@ struct ListenedRoom {
         reply.queue = queue.name;
         reply.what = queue::OpReply::What::join;
         reply.verdict.at = queue.content.at;
+        reply.standing = queue::Standing{queue.content.at.inc};
         bench.deliver(reply);
     }
     void leave(const TestPeer& peer, int request) {

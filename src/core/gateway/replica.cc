@@ -1,6 +1,7 @@
 #include "core/gateway/replica.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -50,6 +51,43 @@ Replica::Applied Replica::apply(const queue::Published& published, Context& ctx)
     }
     content_->apply(published.event, ctx.now, ctx.settings.queue_limits);
     return Applied::applied;
+}
+
+std::uint32_t Replica::add_listener(ConnectionId connection) {
+    listeners_.push_back(connection);
+    return static_cast<std::uint32_t>(listeners_.size() - 1);
+}
+
+std::optional<ConnectionId> Replica::remove_listener(std::uint32_t index) {
+    const ConnectionId last = listeners_.back();
+    listeners_[index] = last;
+    listeners_.pop_back();
+    return index < listeners_.size() ? std::optional(last) : std::nullopt;
+}
+
+std::optional<Follower> Replica::await_snapshot(const Follower& follower) {
+    const auto is_same = [&](const Follower& f) { return f.connection == follower.connection; };
+    std::optional<Follower> oldest;
+    if (std::count_if(waiting_.begin(), waiting_.end(), is_same) ==
+        static_cast<std::ptrdiff_t>(welcomes_awaited_max)) {
+        const auto found = std::find_if(waiting_.begin(), waiting_.end(), is_same);
+        oldest = *found;
+        waiting_.erase(found);
+    }
+    waiting_.push_back(follower);
+    return oldest;
+}
+
+std::vector<Follower> Replica::stop_waiting(ConnectionId connection) {
+    std::vector<Follower> stopped;
+    std::erase_if(waiting_, [&](const Follower& follower) {
+        const bool is_same = follower.connection == connection;
+        if (is_same) {
+            stopped.push_back(follower);
+        }
+        return is_same;
+    });
+    return stopped;
 }
 
 bool Replica::may_listen(bool is_member) const noexcept {

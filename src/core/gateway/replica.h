@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -38,8 +39,7 @@ struct Welcome {
 ///
 /// Owns:       the copy, the list of listeners, and those who wait for the first snapshot.
 /// Invariants: `content_` is set while live, and while a newer snapshot is awaited after that; it
-/// is
-///             the fold of all events up to its cursor. Each event is encoded once, whatever the
+///             is the fold of all events up to its cursor. Each event is encoded once, whatever the
 ///             number of listeners.
 class Replica {
 public:
@@ -77,12 +77,34 @@ public:
     [[nodiscard]] Cursor at() const noexcept { return content_ ? content_->at : Cursor{}; }
     [[nodiscard]] bool has_content() const noexcept { return content_.has_value(); }
 
+    // ---- Who is served ----
+
     /// Connections that are served; any order.
-    std::vector<ConnectionId> listeners;
-    /// Those whose welcome waits for the snapshot.
-    std::vector<Follower> waiting;
-    /// Since when there have been neither; meaningful only then.
-    Instant idle_since{};
+    [[nodiscard]] const std::vector<ConnectionId>& listeners() const noexcept { return listeners_; }
+    /// Returns the new listener's place.
+    [[nodiscard]] std::uint32_t add_listener(ConnectionId connection);
+    /// Returns the listener whose place is now `index`, where one had to move there.
+    [[nodiscard]] std::optional<ConnectionId> remove_listener(std::uint32_t index);
+    [[nodiscard]] std::vector<ConnectionId> take_listeners() {
+        return std::exchange(listeners_, {});
+    }
+
+    /// How many welcomes one connection may await of one queue; the oldest gives way to a further
+    /// one.
+    static constexpr std::size_t welcomes_awaited_max = 4;
+
+    /// Keeps a follower until the snapshot has come. Returns the one that had to give way.
+    std::optional<Follower> await_snapshot(const Follower& follower);
+    [[nodiscard]] std::vector<Follower> take_waiting() { return std::exchange(waiting_, {}); }
+    /// Returns what `connection` waited for; it waits no longer.
+    std::vector<Follower> stop_waiting(ConnectionId connection);
+
+    [[nodiscard]] bool is_followed() const noexcept {
+        return !listeners_.empty() || !waiting_.empty();
+    }
+    /// Since when nobody has followed it; meaningful only then.
+    [[nodiscard]] Instant idle_since() const noexcept { return idle_since_; }
+    void note_idle(Instant now) noexcept { idle_since_ = now; }
 
 private:
     QueueName name_;
@@ -90,6 +112,9 @@ private:
     SubId sub_;          // The latest that was asked for.
     SubId content_sub_;  // Whose snapshot and events content_ is.
     std::optional<queue::Content> content_;
+    std::vector<ConnectionId> listeners_;
+    std::vector<Follower> waiting_;  // Their welcome waits for the snapshot.
+    Instant idle_since_{};
 };
 
 }  // namespace muster::gateway

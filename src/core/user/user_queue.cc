@@ -215,14 +215,7 @@ void UserQueue::take(const queue::OpReply& reply, actor::Context& ctx) {
         return;
     }
     note_standing(reply, ctx);
-    queue::OpReply answer = reply;
-    if (answer.what == queue::OpReply::What::join && !answer.standing &&
-        answer.verdict.kind == queue::Verdict::Kind::ok) {
-        // A repeated join of who has been removed since: it was carried out once, but the gateway
-        // must not take the user for a member.
-        answer.what = queue::OpReply::What::other;
-    }
-    forward(answer, ctx);
+    forward(reply, ctx);
 }
 
 // Answers of a queue come in the order of its decisions, so the last one says how things stand.
