@@ -1,17 +1,17 @@
 #include "bench/swarm.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
+#include "client/server_address.h"
 #include "core/wire/websocket_handshake.h"
 #include "shell/runtime/clock.h"
 
@@ -26,21 +26,20 @@ constexpr std::uint32_t clients_per_address = 20'000;
 
 constexpr std::array<std::string_view, 1> protocols{"muster.v1.json"};
 
-std::optional<sockaddr_in> address_of(std::string_view server) {
-    const auto colon = server.rfind(':');
-    if (colon == std::string_view::npos) {
-        return std::nullopt;
+// Looks the server up once: all clients of a run go to one address.
+Result<sockaddr_in> look_up(const detail::ServerAddress& server) {
+    addrinfo hints{};
+    hints.ai_family = AF_INET;
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (const int error = getaddrinfo(server.host.c_str(), server.port.c_str(), &hints, &found);
+        error != 0) {
+        return failure(ErrorCode::refused,
+                       "cannot find " + server.shown + ": " + gai_strerror(error));
     }
     sockaddr_in address{};
-    address.sin_family = AF_INET;
-    std::uint16_t port = 0;
-    const std::string_view digits = server.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (error != std::errc{} || end != digits.data() + digits.size() ||
-        inet_pton(AF_INET, std::string(server.substr(0, colon)).c_str(), &address.sin_addr) != 1) {
-        return std::nullopt;
-    }
-    address.sin_port = htons(port);
+    std::memcpy(&address, found->ai_addr, sizeof address);
+    freeaddrinfo(found);
     return address;
 }
 
@@ -50,6 +49,17 @@ Swarm::Swarm(std::string server)
     : server_(std::move(server)), buffer_(1024 * 1024), poller_(4096) {}
 
 Result<void> Swarm::connect(const std::vector<Part>& parts, Duration patience) {
+    const auto server = detail::parse_server_address(server_);
+    if (!server) {
+        return tl::unexpected(server.error());
+    }
+    const auto address = look_up(*server);
+    if (!address) {
+        return tl::unexpected(address.error());
+    }
+    server_ = server->shown;
+    target_ = server->target;
+    address_ = *address;
     parts_ = parts;
     clients_.reserve(parts.size());
     const Instant give_up_at = runtime::monotonic_now() + patience;
@@ -73,10 +83,6 @@ Result<void> Swarm::connect(const std::vector<Part>& parts, Duration patience) {
 }
 
 Result<void> Swarm::open(std::uint32_t index) {
-    const auto address = address_of(server_);
-    if (!address) {
-        return failure(ErrorCode::bad_settings, "'" + server_ + "' is no address");
-    }
     clients_.emplace_back();
     Client& client = clients_.back();
     client.socket =
@@ -88,13 +94,13 @@ Result<void> Swarm::open(std::uint32_t index) {
     }
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (index >= clients_per_address && ntohl(address->sin_addr.s_addr) >> 24U == 127) {
+    if (index >= clients_per_address && ntohl(address_.sin_addr.s_addr) >> 24U == 127) {
         sockaddr_in own{};
         own.sin_family = AF_INET;
         own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + index / clients_per_address);
         bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own);
     }
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 &&
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address_), sizeof address_) != 0 &&
         errno != EINPROGRESS) {
         return failure(ErrorCode::refused, "cannot reach " + server_ + ": " + std::strerror(errno));
     }
@@ -102,7 +108,7 @@ Result<void> Swarm::open(std::uint32_t index) {
     client.waits_to_write = true;
     wire::UpgradeRequest request;
     request.host = server_;
-    request.target = "/connect";
+    request.target = target_;
     request.key = "bXVzdGVyIGJlbmNoIGtleQ==";
     request.protocols = protocols;
     wire::append_upgrade_request(client.out, request);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <netinet/in.h>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -29,10 +31,11 @@ public:
     /// A text frame has come for client `index`.
     using OnText = std::function<void(std::uint32_t index, std::string_view text)>;
 
+    /// `server` is an address in any form of client/server_address.h, of IPv4.
     explicit Swarm(std::string server);
 
     /// Connects, signs in and joins one client for each part, some hundred at a time.
-    /// Errors: unreachable or refused (its words), or not done within `patience`.
+    /// Errors: bad_settings (no address), unreachable or refused (its words), or not done within `patience`.
     [[nodiscard]] Result<void> connect(const std::vector<Part>& parts, Duration patience);
 
     void on_text(OnText on_text) { on_text_ = std::move(on_text); }
@@ -69,6 +72,8 @@ private:
     void lose(std::uint32_t index, std::string_view why);
 
     std::string server_;
+    std::string target_;
+    sockaddr_in address_{};
     std::vector<Part> parts_;
     std::vector<Client> clients_;
     std::vector<std::uint32_t> dirty_;

@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "client/server_address.h"
 #include "core/wire/http_head.h"
 
 namespace muster::cli {
@@ -36,19 +37,15 @@ struct Socket {
     }
 };
 
-Result<Socket> connect_to(std::string_view address) {
-    const auto colon = address.rfind(':');
-    if (colon == std::string_view::npos) {
-        return failure(ErrorCode::bad_settings, fmt::format("'{}' is no address", address));
-    }
+Result<Socket> connect_to(const detail::ServerAddress& address) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    const std::string host(address.substr(0, colon));
-    const std::string port(address.substr(colon + 1));
-    if (const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0) {
+    if (const int error =
+            getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
+        error != 0) {
         return failure(ErrorCode::upstream,
-                       fmt::format("cannot find {}: {}", address, gai_strerror(error)));
+                       fmt::format("cannot find {}: {}", address.shown, gai_strerror(error)));
     }
     const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
     int error = 0;
@@ -63,7 +60,7 @@ Result<Socket> connect_to(std::string_view address) {
         error = errno;
     }
     return failure(ErrorCode::upstream,
-                   fmt::format("cannot reach {}: {}", address, std::strerror(error)));
+                   fmt::format("cannot reach {}: {}", address.shown, std::strerror(error)));
 }
 
 Result<std::string> converse(const Socket& socket, std::string_view request) {
@@ -95,13 +92,21 @@ Result<std::string> converse(const Socket& socket, std::string_view request) {
 
 Result<HttpAnswer> http_call(std::string_view address, std::string_view method,
                              std::string_view path, std::string_view body, std::string_view key) {
-    const auto socket = connect_to(address);
+    const auto server = detail::parse_server_address(address, detail::ServerAddress::admin_port);
+    if (!server) {
+        return tl::unexpected(server.error());
+    }
+    if (server->target != detail::ServerAddress::default_target) {
+        return failure(ErrorCode::bad_settings,
+                       fmt::format("server `{}`: the admin API stands at no path", address));
+    }
+    const auto socket = connect_to(*server);
     if (!socket) {
         return tl::unexpected(socket.error());
     }
     std::string request = fmt::format(
         "{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAccept: application/json\r\n", method,
-        path, address);
+        path, server->shown);
     if (!key.empty()) {
         request += fmt::format("Authorization: Bearer {}\r\n", key);
     }

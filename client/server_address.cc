@@ -10,9 +10,6 @@ namespace muster::detail {
 
 namespace {
 
-constexpr std::string_view default_port = "7400";
-constexpr std::string_view default_target = "/connect";
-
 bool is_printable(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
 }
@@ -25,25 +22,28 @@ bool is_port(std::string_view text) {
 
 }  // namespace
 
-Result<ServerAddress> parse_server_address(std::string_view url) {
-    const auto bad = [url](std::string_view what) {
-        return failure(ErrorCode::bad_settings, fmt::format("server `{}`: {}", url, what));
+Result<ServerAddress> parse_server_address(std::string_view text, std::string_view default_port) {
+    const auto bad = [text](std::string_view what) {
+        return failure(ErrorCode::bad_settings, fmt::format("server `{}`: {}", text, what));
     };
-    constexpr std::string_view scheme = "ws://";
-    if (url.starts_with("wss://")) {
-        return bad("TLS is not spoken by this client; use ws://, or a proxy that adds TLS");
+    std::string_view rest = text;
+    if (const std::size_t end = text.find("://"); end != text.npos) {
+        const std::string_view scheme = text.substr(0, end);
+        if (scheme == "wss" || scheme == "https") {
+            return bad("TLS is not spoken here; use ws:// or http://, or a proxy that adds TLS");
+        }
+        if (scheme != "ws" && scheme != "http") {
+            return bad("an address looks like 127.0.0.1:7400 or ws://127.0.0.1:7400");
+        }
+        rest = text.substr(end + 3);
     }
-    if (!url.starts_with(scheme)) {
-        return bad("a server's address looks like ws://127.0.0.1:7400");
-    }
-    if (!is_printable(url)) {
+    if (!is_printable(text)) {
         return bad("spaces and special characters are not allowed");
     }
-    std::string_view rest = url.substr(scheme.size());
     ServerAddress address;
     const std::size_t slash = rest.find('/');
-    address.target =
-        slash == rest.npos || slash + 1 == rest.size() ? default_target : rest.substr(slash);
+    address.target = slash == rest.npos || slash + 1 == rest.size() ? ServerAddress::default_target
+                                                                    : rest.substr(slash);
     rest = rest.substr(0, slash);
     if (rest.find('@') != rest.npos) {
         return bad("no user name here; give a token instead");
@@ -61,6 +61,9 @@ Result<ServerAddress> parse_server_address(std::string_view url) {
             return bad("after `]` comes the port");
         }
     } else if (const std::size_t colon = rest.find(':'); colon != rest.npos) {
+        if (rest.find(':', colon + 1) != rest.npos) {
+            return bad("an IPv6 address stands in brackets, such as [::1]:7400");
+        }
         host = rest.substr(0, colon);
         port = rest.substr(colon);
     }

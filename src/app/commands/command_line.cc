@@ -57,6 +57,7 @@ void take_environment(Arguments& arguments) {
         }
     };
     take("MUSTER_SERVER", arguments.target.server);
+    take("MUSTER_SERVER", arguments.bench.server);
     take("MUSTER_TOKEN", arguments.target.token);
     take("MUSTER_ADMIN", arguments.admin.address);
     take("MUSTER_ADMIN_KEY_FILE", arguments.admin.key_file);
@@ -70,7 +71,8 @@ void add_format(CLI::App& command, Arguments& arguments) {
 }
 
 void add_target(CLI::App& command, Arguments& arguments) {
-    command.add_option("--server", arguments.target.server, "where to connect")
+    command.add_option("--server", arguments.target.server,
+                       "where to connect: host, host:port or ws://host:port")
         ->capture_default_str();
     command.add_option("--user", arguments.target.user, "your name, on a server in --dev");
     command.add_option("--token", arguments.target.token, "your token");
@@ -82,7 +84,7 @@ void add_target(CLI::App& command, Arguments& arguments) {
 }
 
 void add_admin_target(CLI::App& command, Arguments& arguments) {
-    command.add_option("--admin", arguments.admin.address, "the server's admin address")
+    command.add_option("--admin", arguments.admin.address, "the server's admin address: host or host:port")
         ->capture_default_str();
     command.add_option("--key-file", arguments.admin.key_file, "a file that holds the admin key");
     add_format(command, arguments);
@@ -194,7 +196,8 @@ void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
     bench->footer("The server must lift its rates: --set 'gateway.op_rate=1000000/s burst 1000000'");
     const auto add = [&](const char* name, const char* help, bench::Work work) {
         CLI::App* sub = bench->add_subcommand(name, help);
-        sub->add_option("--server", a.bench.server)->capture_default_str();
+        sub->add_option("--server", a.bench.server, "where to connect, as host:port")
+            ->capture_default_str();
         sub->add_option("--clients", a.bench.clients)
             ->check(CLI::Range(1, 100'000))
             ->capture_default_str();
