@@ -37,6 +37,27 @@ std::optional<ErrorCode> reason_of(std::uint16_t close_code) noexcept {
     }
 }
 
+/// Takes the text of a close apart: "M1001 bad_token: exp is missing" leaves "exp is missing" in
+/// `detail`, and tells more exactly why than a close code that stands for several does.
+std::optional<ErrorCode> take_code_from(std::string& detail) {
+    const std::string_view text = detail;
+    const std::size_t label_end = text.find(' ');
+    const ErrorInfo* info = find_error(text.substr(0, label_end));
+    if (info == nullptr || label_end == text.npos || !text.starts_with('M')) {
+        return std::nullopt;
+    }
+    std::string_view rest = text.substr(label_end + 1);
+    if (!rest.starts_with(info->name)) {
+        return std::nullopt;
+    }
+    rest.remove_prefix(info->name.size());
+    if (!rest.empty() && !rest.starts_with(": ")) {
+        return std::nullopt;
+    }
+    detail = rest.empty() ? std::string{} : std::string{rest.substr(2)};
+    return info->code;
+}
+
 Duration random_up_to(Duration longest, Rng& rng) {
     const auto drawn = rng.below(static_cast<std::uint64_t>(longest.count()) + 1);
     return Duration{static_cast<Duration::rep>(drawn)};
@@ -122,7 +143,13 @@ Client::State Client::in_fetching_token(const Event& event, Context& ctx) {
     }
     if (const auto* failed = std::get_if<TokenFailed>(&event)) {
         if (failed->is_final) {
-            return refused_for_good(ctx, ErrorCode::bad_token, failed->detail);
+            // Why the last token is of no use says more than that there is no other.
+            if (token_refusal_) {
+                return refused_for_good(ctx, token_refusal_->code, token_refusal_->detail);
+            }
+            const bool has_ended = token_expires_ && ctx.now >= *token_expires_;
+            return refused_for_good(
+                ctx, has_ended ? ErrorCode::token_expired : ErrorCode::bad_token, failed->detail);
         }
         return wait(ctx, std::nullopt, "no token: " + failed->detail);
     }
@@ -324,6 +351,9 @@ Client::State Client::socket_closed(const SocketClosed& closed, Context& ctx) {
         detail = bye_detail_;
     } else if (!reason) {
         reason = reason_of(closed.close_code);
+        if (const auto code = take_code_from(detail); code && closed.close_code != 0) {
+            reason = code;
+        }
     }
     retry_after_ = std::max(retry_after_, closed.retry_after);
     if (state_ == State::up && ctx.now - up_since_ >= steady_after) {
@@ -333,11 +363,15 @@ Client::State Client::socket_closed(const SocketClosed& closed, Context& ctx) {
     switch (reason.value_or(ErrorCode::silent)) {
         case ErrorCode::bad_token:
             is_token_bad_ = true;
+            token_refusal_ = {ErrorCode::bad_token, detail};
             if (++bad_token_count_ >= bad_tokens_max || !settings_.user.empty()) {
                 return refused_for_good(ctx, ErrorCode::bad_token, std::move(detail));
             }
             break;
-        case ErrorCode::token_expired: is_token_bad_ = true; break;
+        case ErrorCode::token_expired:
+            is_token_bad_ = true;
+            token_refusal_ = {ErrorCode::token_expired, detail};
+            break;
         case ErrorCode::superseded: return be_superseded(ctx);
         case ErrorCode::session_lost:
             resume_.clear();  // A new login; the same nonce gives the same cid.

@@ -207,6 +207,11 @@ private:
     std::optional<Instant> next_token_at_;  // While up.
     bool is_token_bad_ = true;              // None yet, or refused.
     std::uint32_t bad_token_count_ = 0;     // In a row.
+    struct TokenRefusal {
+        ErrorCode code = ErrorCode::bad_token;
+        std::string detail;
+    };
+    std::optional<TokenRefusal> token_refusal_;  // Of the last one; nothing once a hello came.
 
     // Connection.
     std::optional<SocketId> socket_;

@@ -36,6 +36,7 @@ void Client::welcome(const wire::HelloFrame& frame, Context& ctx) {
     up_since_ = ctx.now;
     last_heard_ = ctx.now;
     bad_token_count_ = 0;
+    token_refusal_.reset();
     retry_after_ = Duration::zero();
     ping_interval_ =
         std::chrono::seconds{frame.ping_s == 0 ? 15U : std::min(frame.ping_s, ping_s_max)};

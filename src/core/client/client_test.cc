@@ -378,6 +378,66 @@ TEST_CASE("an application without another token ends the client, one without any
     CHECK(bench.only<StatusChanged>()->reason == ErrorCode::bad_token);
 }
 
+TEST_CASE("without another token, the client ends with the server's reason for refusing the last") {
+    struct Case {
+        std::uint16_t close_code;
+        const char* text;
+        ErrorCode reason;
+        const char* detail;
+    };
+    for (const Case& one : {Case{4002, "M1002 token_expired", ErrorCode::token_expired, ""},
+                            Case{4001, "M1001 bad_token: exp is missing", ErrorCode::bad_token,
+                                 "exp is missing"},
+                            Case{4001, "no", ErrorCode::bad_token, "no"}}) {
+        CAPTURE(one.text);
+        Bench bench = bench_with_token();
+        bench.step(Start{});
+        bench.step(TokenFetched{"t"});
+        bench.step(SocketOpened{bench.socket()});
+        bench.step(SocketClosed{
+            .socket = bench.socket(), .close_code = one.close_code, .detail = one.text});
+        bench.pass(1s);
+        CHECK(bench.client.state() == State::fetching_token);
+        bench.step(TokenFailed{.is_final = true, .detail = "there is no other"});
+        CHECK(bench.client.state() == State::closed);
+        CHECK(bench.only<StatusChanged>()->reason == one.reason);
+        CHECK(bench.only<StatusChanged>()->detail == one.detail);
+    }
+}
+
+TEST_CASE("a fixed token that ended by its own word while away ends the client as expired") {
+    Bench bench = bench_with_token();
+    bench.step(Start{});
+    bench.step(TokenFetched{token_ending_at(bench.wall.ms / 1000 + 60)});
+    bench.sign_in();
+    bench.cut();
+    bench.pass(2min);
+    bench.step(TokenFailed{.is_final = true, .detail = "there is no other"});
+    CHECK(bench.only<StatusChanged>()->reason == ErrorCode::token_expired);
+}
+
+TEST_CASE("the text of a close tells the code where the close code stands for several") {
+    struct Case {
+        const char* text;
+        ErrorCode reason;
+        const char* detail;
+    };
+    for (const Case& one : {Case{"M1005 hello_timeout", ErrorCode::hello_timeout, ""},
+                            Case{"M1000 protocol: two hellos", ErrorCode::protocol, "two hellos"},
+                            Case{"M1005 of something", ErrorCode::protocol, "M1005 of something"},
+                            Case{"1005 hello_timeout", ErrorCode::protocol, "1005 hello_timeout"},
+                            Case{"M1005", ErrorCode::protocol, "M1005"}}) {
+        CAPTURE(one.text);
+        Bench bench;
+        bench.step(Start{HashKey{1, 2}});
+        bench.step(
+            SocketClosed{.socket = bench.socket(), .close_code = 4000, .detail = one.text});
+        REQUIRE(bench.only<StatusChanged>() != nullptr);
+        CHECK(bench.only<StatusChanged>()->reason == one.reason);
+        CHECK(bench.only<StatusChanged>()->detail == one.detail);
+    }
+}
+
 TEST_CASE("an application that does not answer with a token is asked again later") {
     Bench bench = bench_with_token();
     bench.step(Start{});
