@@ -17,11 +17,12 @@ enum class Format : std::uint8_t { text, json };
 
 /// Where clients connect, and as whom.
 struct Target {
-    std::string server = "ws://127.0.0.1:7400";
+    std::string server = "127.0.0.1:7400";
     std::string user;        ///< for servers in --dev
     std::string token;
     std::string token_file;  ///< holds a token; safer than an argument that everybody can list
-    std::chrono::milliseconds patience{10'000};  ///< to connect and get an answer
+    /// To get an answer, or a connection that is not refused: a refused one ends a command at once.
+    std::chrono::milliseconds patience{10'000};
     Format format = Format::text;
     bool is_verbose = false;
 };
@@ -49,6 +50,7 @@ struct StateArguments {
     std::string value;  ///< set: JSON
     std::optional<std::uint64_t> if_seq;
     bool stays = false;
+    bool joins = false;  ///< get, watch: becomes a member; else only listens
 };
 int state_get(const Target& target, const StateArguments& arguments);
 int state_set(const Target& target, const StateArguments& arguments);
@@ -59,6 +61,7 @@ struct HistoryArguments {
     std::string queue;
     std::string mount;
     std::size_t limit = 100;
+    bool joins = false;  ///< becomes a member for as long as it takes; else only listens
 };
 int history(const Target& target, const HistoryArguments& arguments);
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/session.h"
@@ -63,10 +65,25 @@ int sub(const Target& target, const SubArguments& arguments) {
             show(change);
         }
     });
-    queue.on_joined([&](const Joined& joined) { show(joined); });
-    queue.on_gap([&](const Gap& gap) { show(gap); });
+    std::vector<std::string> missing;
+    queue.on_joined([&](const Joined& joined) {
+        missing = missing_mounts(arguments.mounts, joined);
+        show(joined);
+    });
+    queue.on_mount([&](const MountChange& change) {
+        if (is_wanted(change.mount)) {
+            show(change);
+        }
+    });
+    queue.on_gap([&](const Gap& gap) {
+        if (is_wanted(gap.mount)) {
+            show(gap);
+        }
+    });
+    queue.on_stalled([&](bool is_stalled) { show(Stall{queue.name(), is_stalled}); });
     std::optional<std::string> ended;
     queue.on_reset([&](const Reset& reset) {
+        show(reset);
         if (reset.why == "deleted") {
             ended = std::string(reset.queue) + " was deleted";
         }
@@ -77,6 +94,12 @@ int sub(const Target& target, const SubArguments& arguments) {
     Session::end_on_interrupt();  // What is shown from the first line on can be interrupted.
     if (const auto failed = arguments.joins ? session.join(queue) : session.listen(queue)) {
         return *failed;
+    }
+    for (const std::string& mount : missing) {
+        print_error(fmt::format("{} has no mount {}", arguments.queue, mount), "M3001");
+    }
+    if (!missing.empty() && missing.size() == arguments.mounts.size()) {
+        return exit_failed;
     }
     const int code = session.follow([&] { return has_enough() || ended.has_value(); });
     if (ended) {
@@ -89,7 +112,7 @@ int sub(const Target& target, const SubArguments& arguments) {
 int history(const Target& target, const HistoryArguments& arguments) {
     Session session(target);
     Queue queue = session.queue(arguments.queue);
-    if (const auto failed = session.listen(queue)) {
+    if (const auto failed = arguments.joins ? session.join(queue) : session.listen(queue)) {
         return *failed;
     }
     std::vector<std::string> lines;  // The youngest first.
@@ -118,6 +141,9 @@ int history(const Target& target, const HistoryArguments& arguments) {
         if (!outcome->is_ok()) {
             return print_outcome(*outcome, target.format);
         }
+    }
+    if (arguments.joins) {
+        session.leave(queue);
     }
     lines.resize(std::min(lines.size(), arguments.limit));
     std::for_each(lines.rbegin(), lines.rend(), print_line);

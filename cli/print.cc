@@ -1,9 +1,13 @@
 #include "cli/print.h"
 
+#include <algorithm>
 #include <ctime>
+#include <iterator>
 
 #include <fmt/format.h>
 
+#include "base/error_code.h"
+#include "client/server_address.h"
 #include "core/wire/json_writer.h"
 
 namespace muster::cli {
@@ -43,6 +47,20 @@ std::string_view kind_text(Outcome::Kind kind) {
     return "unknown";
 }
 
+// What a reset means for somebody who reads along.
+std::string_view meaning_of_reset(std::string_view why) {
+    if (why == "gone") {
+        return ": its history was lost, and it begins anew";
+    }
+    if (why == "behind") {
+        return ": too much was missed to show it all";
+    }
+    if (why == "unknown") {
+        return ": the server does not know what was seen last";
+    }
+    return "";
+}
+
 }  // namespace
 
 int print_outcome(const Outcome& outcome, Format format) {
@@ -52,6 +70,9 @@ int print_outcome(const Outcome& outcome, Format format) {
             line += fmt::format(R"(,"seq":{})", outcome.seq);
         } else {
             line += fmt::format(R"(,"code":"{}","name":"{}")", outcome.code, outcome.name);
+            if (!outcome.detail.empty()) {
+                line += fmt::format(R"(,"detail":{})", quoted(outcome.detail));
+            }
         }
         if (outcome.current) {
             line += fmt::format(R"(,"current":{})", *outcome.current);
@@ -65,8 +86,11 @@ int print_outcome(const Outcome& outcome, Format format) {
     }
     if (format == Format::text) {
         std::string what(kind_text(outcome.kind));
+        const ErrorInfo* info = find_error(outcome.code);
         if (!outcome.detail.empty()) {
             what += ": " + outcome.detail;
+        } else if (info != nullptr) {
+            what += fmt::format(": {}", info->meaning);
         }
         if (outcome.current) {
             what += fmt::format("; the key last changed at {}", *outcome.current);
@@ -174,6 +198,56 @@ std::string as_text(const Gap& gap) {
 std::string as_json(const Gap& gap) {
     return fmt::format(R"({{"op":"gap","q":{},"m":{},"from":{},"to":{}}})", quoted(gap.queue),
                        quoted(gap.mount), gap.from, gap.to);
+}
+
+std::string as_text(const Reset& reset) {
+    return fmt::format("reset {} at {}: {}{}", reset.queue, reset.at.seq, reset.why,
+                       meaning_of_reset(reset.why));
+}
+
+std::string as_json(const Reset& reset) {
+    return fmt::format(R"({{"op":"reset","q":{},"at":[{},{}],"why":{}}})", quoted(reset.queue),
+                       reset.at.inc, reset.at.seq, quoted(reset.why));
+}
+
+std::string as_text(const MountChange& change) {
+    return fmt::format("mount {}: {}", change.mount,
+                       change.type.empty() ? "(removed)" : change.type);
+}
+
+std::string as_json(const MountChange& change) {
+    return fmt::format(R"({{"op":"mount","q":{},"m":{},"type":{}}})", quoted(change.queue),
+                       quoted(change.mount),
+                       change.type.empty() ? std::string("null") : quoted(change.type));
+}
+
+std::string as_text(const Stall& stall) {
+    return fmt::format("{} {}", stall.queue, stall.is_stalled ? "stands still" : "goes on");
+}
+
+std::string as_json(const Stall& stall) {
+    return fmt::format(R"({{"op":"stalled","q":{},"on":{}}})", quoted(stall.queue),
+                       stall.is_stalled);
+}
+
+std::string cannot_connect_text(std::string_view server, std::string_view why) {
+    const auto address = detail::parse_server_address(server);
+    const std::string shown = address ? address->shown : std::string(server);
+    if (why.starts_with(shown + ": ")) {
+        why.remove_prefix(shown.size() + 2);
+    }
+    return fmt::format("cannot connect to {}{}{}", shown, why.empty() ? "" : ": ", why);
+}
+
+std::vector<std::string> missing_mounts(const std::vector<std::string>& wanted,
+                                        const Joined& joined) {
+    std::vector<std::string> missing;
+    std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(missing),
+                 [&joined](const std::string& name) {
+                     return std::none_of(joined.mounts.begin(), joined.mounts.end(),
+                                         [&](const MountInfo& one) { return one.name == name; });
+                 });
+    return missing;
 }
 
 }  // namespace muster::cli

@@ -63,7 +63,9 @@ std::string call(const AdminTarget& target, std::string_view method, const std::
     auto answer = http_call(target.address, method, path, body, key);
     if (!answer) {
         print_error(answer.error().detail);
-        failed = answer.error().code == ErrorCode::upstream ? exit_unreachable : exit_failed;
+        failed = answer.error().code == ErrorCode::upstream       ? exit_unreachable
+                 : answer.error().code == ErrorCode::bad_settings ? exit_usage
+                                                                  : exit_failed;
         return {};
     }
     if (answer->status >= 400) {

@@ -1,11 +1,14 @@
 #include "cli/session.h"
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <utility>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "base/error_code.h"
 #include "cli/print.h"
 
 namespace muster::cli {
@@ -33,6 +36,34 @@ Session::Session(const Target& target) : target_(target) {
         }
     }
     client_.emplace(std::move(options));
+    client_->on_status([this](const Status& status) { tell_of_connection(status); });
+}
+
+// Whoever looks at a stream should know why nothing comes.
+void Session::tell_of_connection(const Status& status) {
+    if (!is_following_) {
+        return;
+    }
+    if (status.state == Status::State::offline && !is_away_) {
+        is_away_ = true;
+        print_error(fmt::format("the connection was lost{}{}; trying again",
+                                status.detail.empty() ? "" : ": ", status.detail));
+    } else if (status.state == Status::State::online && is_away_) {
+        is_away_ = false;
+        print_error("connected again");
+    }
+}
+
+// Before the first hello, only a server that asks for patience gets it: one that is not there, or
+// that refuses us, will not be another one in some seconds.
+bool Session::is_hopeless() const {
+    const Status& status = client_->status();
+    if (status.state == Status::State::closed) {
+        return true;
+    }
+    const ErrorInfo* info = find_error(status.code);
+    return status.state == Status::State::offline && client_->user().empty() &&
+           (info == nullptr || !info->retryable);
 }
 
 std::optional<int> Session::wait_for(const std::function<bool()>& done) {
@@ -46,8 +77,7 @@ std::optional<int> Session::wait_for(const std::function<bool()>& done) {
             return exit_ok;
         }
         client_->poll(poll_time);
-        const bool is_closed = client_->status().state == Status::State::closed;
-        if (!done() && (is_closed || std::chrono::steady_clock::now() > give_up_at)) {
+        if (!done() && (is_hopeless() || std::chrono::steady_clock::now() > give_up_at)) {
             return give_up();
         }
     }
@@ -56,12 +86,26 @@ std::optional<int> Session::wait_for(const std::function<bool()>& done) {
 
 int Session::give_up() const {
     const Status& status = client_->status();
-    if (status.state == Status::State::closed) {
-        print_error(status.detail.empty() ? "the server has closed the connection" : status.detail,
+    const ErrorInfo* info = find_error(status.code);
+    const bool is_refused = info != nullptr && (info->code == ErrorCode::bad_token ||
+                                                info->code == ErrorCode::token_expired);
+    if (info != nullptr && info->code == ErrorCode::bad_settings) {
+        print_error(status.detail);  // The address: what the registry says is of a server's settings.
+        return exit_usage;
+    }
+    if (status.state == Status::State::closed || is_refused) {
+        print_error(!status.detail.empty() ? status.detail
+                    : info != nullptr      ? info->meaning
+                                           : "the server has closed the connection",
                     status.code);
         return exit_failed;
     }
-    print_error(fmt::format("no answer from {}{}{}", target_.server,
+    if (status.state == Status::State::offline && client_->user().empty()) {
+        print_error(cannot_connect_text(target_.server, status.detail), status.code);
+        return exit_unreachable;
+    }
+    print_error(fmt::format("no answer from {} within {}{}{}", target_.server,
+                            std::chrono::duration<double>(target_.patience),
                             status.detail.empty() ? "" : ": ", status.detail),
                 status.code);
     return exit_unreachable;
@@ -73,6 +117,7 @@ void Session::end_on_interrupt() {
 }
 
 int Session::follow(const std::function<bool()>& done) {
+    is_following_ = true;
     while (!done() && is_interrupted == 0) {
         client_->poll(poll_time);
         if (client_->status().state == Status::State::closed) {
@@ -99,9 +144,14 @@ std::optional<int> Session::enter(Queue& queue, bool joins) {
     }
     if (!outcome->is_ok()) {
         // A closed client was refused as a whole, and its status knows more of why.
-        return client_->status().state == Status::State::closed
-                   ? give_up()
-                   : print_outcome(*outcome, target_.format);
+        if (client_->status().state == Status::State::closed) {
+            return give_up();
+        }
+        const int code = print_outcome(*outcome, target_.format);
+        if (!joins && find_error(outcome->code) == &describe(ErrorCode::forbidden)) {
+            fmt::print(stderr, "  If its members may listen, --join becomes one.\n");
+        }
+        return code;
     }
     if (target_.is_verbose) {
         fmt::print(stderr, "muster: {} {} as {}\n", joins ? "joined" : "listening to", queue.name(),

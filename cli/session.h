@@ -12,12 +12,14 @@ namespace muster::cli {
 
 /// One command's time on line: a client, polled until what the command waits for has happened.
 ///
-/// Invariants: waits for a connection and for answers at most Target::patience, and says on stderr
-///             why it gave up.
+/// Invariants: waits for a connection and for answers at most Target::patience, and not at all for
+///             a server that refuses the connection, or us. Says on stderr why it gave up.
 class Session {
 public:
     /// Returns a session, or the exit code where the target's token cannot be read.
     explicit Session(const Target& target);
+    Session(const Session&) = delete;  // The client's handler knows where it stands.
+    Session& operator=(const Session&) = delete;
 
     [[nodiscard]] Queue queue(const std::string& name) { return client_->queue(name); }
 
@@ -31,7 +33,8 @@ public:
     /// Polls without an end, until `done`, an interrupt, or the client is closed for good.
     [[nodiscard]] int follow(const std::function<bool()>& done);
 
-    /// Becomes a member (or only listens) and waits for the answer.
+    /// Becomes a member (or only listens) and waits for the answer. The queue's on_joined has run
+    /// when this returns nothing.
     [[nodiscard]] std::optional<int> join(Queue& queue);
     [[nodiscard]] std::optional<int> listen(Queue& queue);
 
@@ -40,11 +43,15 @@ public:
 
 private:
     [[nodiscard]] std::optional<int> enter(Queue& queue, bool joins);
+    [[nodiscard]] bool is_hopeless() const;
     [[nodiscard]] int give_up() const;
+    void tell_of_connection(const Status& status);
 
     Target target_;
     std::optional<Client> client_;
-    std::string trouble_;  ///< with the token
+    std::string trouble_;     ///< with the token
+    bool is_away_ = false;    ///< was on line, and is not
+    bool is_following_ = false;
 };
 
 }  // namespace muster::cli

@@ -43,22 +43,9 @@ std::string value_text(const Value& value) {
     return text;
 }
 
-}  // namespace
-
-int state_get(const Target& target, const StateArguments& arguments) {
-    Session session(target);
-    Queue queue = session.queue(arguments.queue);
-    std::optional<bool> is_state;
-    queue.on_joined([&](const Joined& joined) {
-        for (const auto& mount : joined.mounts) {
-            if (mount.name == arguments.mount) {
-                is_state = mount.is_state;
-            }
-        }
-    });
-    if (const auto failed = session.listen(queue)) {
-        return *failed;
-    }
+// Prints one key or all of a mount, of which `is_state` says what it is, if it is there.
+int print_state(const Queue& queue, const StateArguments& arguments, std::optional<bool> is_state,
+                Format format) {
     if (!is_state || !*is_state) {
         print_error(fmt::format("{} has no state mount {}", arguments.queue, arguments.mount),
                     is_state ? "M3002" : "M3001");
@@ -78,16 +65,39 @@ int state_get(const Target& target, const StateArguments& arguments) {
         std::string quoted;
         wire::append_quoted(quoted, key);
         const std::string value = value_text(*queue.get(arguments.mount, key));
-        if (target.format == Format::text) {
+        if (format == Format::text) {
             print_line(fmt::format("{}: {}", key, value));
         } else {
             object += fmt::format("{}{}:{}", object.empty() ? "" : ",", quoted, value);
         }
     }
-    if (target.format == Format::json) {
+    if (format == Format::json) {
         print_line("{" + object + "}");
     }
     return exit_ok;
+}
+
+}  // namespace
+
+int state_get(const Target& target, const StateArguments& arguments) {
+    Session session(target);
+    Queue queue = session.queue(arguments.queue);
+    std::optional<bool> is_state;
+    queue.on_joined([&](const Joined& joined) {
+        for (const auto& mount : joined.mounts) {
+            if (mount.name == arguments.mount) {
+                is_state = mount.is_state;
+            }
+        }
+    });
+    if (const auto failed = arguments.joins ? session.join(queue) : session.listen(queue)) {
+        return *failed;
+    }
+    const int code = print_state(queue, arguments, is_state, target.format);
+    if (arguments.joins) {
+        session.leave(queue);
+    }
+    return code;
 }
 
 int state_set(const Target& target, const StateArguments& arguments) {
@@ -112,6 +122,7 @@ int state_watch(const Target& target, const StateArguments& arguments) {
     SubArguments as_sub;
     as_sub.queue = arguments.queue;
     as_sub.mounts = {arguments.mount};
+    as_sub.joins = arguments.joins;
     return sub(target, as_sub);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +16,7 @@
 #include "app/commands/serve_command.h"
 #include "app/commands/token_command.h"
 #include "app/explain.h"
+#include "app/setting_value.h"
 #include "app/version.h"
 #include "bench/bench.h"
 #include "cli/commands.h"
@@ -36,6 +38,7 @@ struct Arguments {
     std::string definition;
     SettingsArguments settings;
     TokenArguments token;
+    std::string program = "muster";  ///< as it was typed
     bench::Options bench;
     std::string code;
     std::string format = "text";
@@ -62,7 +65,6 @@ void take_environment(Arguments& arguments) {
     take("MUSTER_ADMIN", arguments.admin.address);
     take("MUSTER_ADMIN_KEY_FILE", arguments.admin.key_file);
     take("MUSTER_CONFIG", arguments.settings.file);
-    take("MUSTER_DATA__FOLDER", arguments.token.data_folder);
 }
 
 void add_format(CLI::App& command, Arguments& arguments) {
@@ -74,10 +76,15 @@ void add_target(CLI::App& command, Arguments& arguments) {
     command.add_option("--server", arguments.target.server,
                        "where to connect: host, host:port or ws://host:port")
         ->capture_default_str();
-    command.add_option("--user", arguments.target.user, "your name, on a server in --dev");
-    command.add_option("--token", arguments.target.token, "your token");
+    command.add_option("--user", arguments.target.user, "your name; enough for a server in --dev");
+    command.add_option("--token", arguments.target.token,
+                       "your token, for any other server; `muster token` makes one");
     command.add_option("--token-file", arguments.target.token_file, "a file that holds your token");
-    command.add_option("--patience", arguments.patience_s, "seconds to wait for an answer")
+    command
+        .add_option("--patience", arguments.patience_s,
+                    "seconds to wait for an answer, or for a connection that hangs; one that is "
+                    "refused ends the command at once")
+        ->check(CLI::Range(0.001, 86'400.0))
         ->capture_default_str();
     command.add_flag("-v,--verbose", arguments.target.is_verbose, "say what is done on the way");
     add_format(command, arguments);
@@ -86,17 +93,24 @@ void add_target(CLI::App& command, Arguments& arguments) {
 void add_admin_target(CLI::App& command, Arguments& arguments) {
     command.add_option("--admin", arguments.admin.address, "the server's admin address: host or host:port")
         ->capture_default_str();
-    command.add_option("--key-file", arguments.admin.key_file, "a file that holds the admin key");
+    command.add_option("--key-file", arguments.admin.key_file,
+                       "a file that holds the admin key: admin.key in the server's data folder, if the server "
+                       "is not in --dev");
     add_format(command, arguments);
 }
 
 void add_settings(CLI::App& command, Arguments& arguments) {
-    command.add_option("--config", arguments.settings.file, "a settings file");
+    command.add_option("--config", arguments.settings.file, "a settings file; `muster config init` prints one");
     command.add_option("--set", arguments.settings.assignments,
                        "section.key=value, over file and environment")
         ->allow_extra_args(false);
     command.add_flag("--dev", arguments.settings.is_dev,
                      "for development: users without tokens, this machine only");
+}
+
+void add_join(CLI::App& command, bool& joins) {
+    command.add_flag("--join", joins,
+                     "become a member first, where only members may listen; else just listen");
 }
 
 void add_mount(CLI::App& command, std::string& queue, std::string& mount) {
@@ -112,26 +126,32 @@ void add_message_commands(CLI::App& app, Arguments& a, Action& action) {
     pub->add_option("json", a.pub.json, R"(the message, such as '{"text":"hi"}')")->required();
     pub->add_flag("--stay", a.pub.stays, "stay a member of the queue");
     add_target(*pub, a);
+    pub->footer(R"(Such as: muster pub /room/lobby chat '{"text":"hi"}' --user carol
+It joins the queue, sends, and leaves again.)");
     pub->callback([&a, &action] { action = [&a] { return cli::pub(a.target, a.pub); }; });
 
     CLI::App* sub = app.add_subcommand("sub", "Show what happens in a queue, until Ctrl-C");
     sub->add_option("queue", a.sub.queue, "such as /room/lobby")->required();
-    sub->add_option("--mounts", a.sub.mounts, "only these, such as chat,scores")->delimiter(',');
+    sub->add_option("--mounts", a.sub.mounts, "only these, such as chat,scores; default: all")->delimiter(',');
     sub->add_option("--count", a.sub.count_max, "end after so many messages and changes");
-    sub->add_flag("--join", a.sub.joins, "become a member, not just a listener");
+    add_join(*sub, a.sub.joins);
     add_target(*sub, a);
+    sub->footer("Such as: muster sub /room/lobby --mounts chat,scores --user dave");
     sub->callback([&a, &action] { action = [&a] { return cli::sub(a.target, a.sub); }; });
 
     CLI::App* history = app.add_subcommand("history", "Show the remembered messages of a mount");
     add_mount(*history, a.history.queue, a.history.mount);
-    history->add_option("--limit", a.history.limit, "at most so many")->capture_default_str();
+    history->add_option("--limit", a.history.limit, "at most so many, the youngest ones")->capture_default_str();
+    add_join(*history, a.history.joins);
     add_target(*history, a);
+    history->footer("Such as: muster history /room/lobby chat --limit 10 --user dave");
     history->callback(
         [&a, &action] { action = [&a] { return cli::history(a.target, a.history); }; });
 }
 
 void add_state_commands(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* state = app.add_subcommand("state", "Read and change live state");
+    state->footer("Such as: muster state set /room/lobby scores carol 7 --user carol");
     state->require_subcommand(1);
     const auto add = [&](const char* name, const char* help, auto command) {
         CLI::App* sub = state->add_subcommand(name, help);
@@ -142,22 +162,26 @@ void add_state_commands(CLI::App& app, Arguments& a, Action& action) {
         return sub;
     };
     CLI::App* get = add("get", "Print one key, or all", &cli::state_get);
-    get->add_option("key", a.state.key);
+    get->add_option("key", a.state.key, "only this one");
     CLI::App* set = add("set", "Set a key to a JSON value", &cli::state_set);
-    set->add_option("key", a.state.key)->required();
-    set->add_option("value", a.state.value, "JSON")->required();
+    set->add_option("key", a.state.key, "such as carol")->required();
+    set->add_option("value", a.state.value, R"(JSON, such as 7 or '"red"')")->required();
     CLI::App* del = add("del", "Delete a key", &cli::state_del);
-    del->add_option("key", a.state.key)->required();
+    del->add_option("key", a.state.key, "such as carol")->required();
     for (CLI::App* change : {set, del}) {
         change->add_option("--if-seq", a.state.if_seq,
                            "only if the key last changed at this seq; 0: only if it is absent");
         change->add_flag("--stay", a.state.stays, "stay a member of the queue");
     }
-    add("watch", "Show changes as they come", &cli::state_watch);
+    CLI::App* watch = add("watch", "Show changes as they come, until Ctrl-C", &cli::state_watch);
+    for (CLI::App* reading : {get, watch}) {
+        add_join(*reading, a.state.joins);
+    }
 }
 
 void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
-    CLI::App* queue = app.add_subcommand("queue", "List, show, create and remove queues");
+    CLI::App* queue = app.add_subcommand("queue", "List, show, create and remove queues, as the backend does");
+    queue->footer("Such as: muster queue create /room/1 --key-file muster-data/admin.key");
     queue->require_subcommand(1);
     const auto add = [&](const char* name, const char* help, Action command) {
         CLI::App* sub = queue->add_subcommand(name, help);
@@ -168,14 +192,15 @@ void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
     add("ls", "List queues", [&a] { return cli::queue_ls(a.admin, a.prefix); })
         ->add_option("prefix", a.prefix, "such as /room/");
     add("show", "Describe a queue", [&a] { return cli::queue_show(a.admin, a.queue); })
-        ->add_option("queue", a.queue)
+        ->add_option("queue", a.queue, "such as /room/lobby")
         ->required();
     CLI::App* create = add("create", "Create a queue",
                            [&a] { return cli::queue_create(a.admin, a.queue, a.definition); });
-    create->add_option("queue", a.queue)->required();
-    create->add_option("definition", a.definition, R"(JSON, such as '{"ttl":"1h"}')");
+    create->add_option("queue", a.queue, "such as /room/lobby")->required();
+    create->add_option("definition", a.definition,
+                       R"(JSON, such as '{"ttl":"1h"}'; default: what its template says)");
     add("rm", "Remove a queue", [&a] { return cli::queue_rm(a.admin, a.queue); })
-        ->add_option("queue", a.queue)
+        ->add_option("queue", a.queue, "such as /room/lobby")
         ->required();
 }
 
@@ -183,7 +208,8 @@ int run_bench(const Arguments& a) {
     const auto report = bench::run(a.bench);
     if (!report) {
         cli::print_error(report.error().detail);
-        return cli::exit_unreachable;
+        return report.error().code == ErrorCode::bad_settings ? cli::exit_usage
+                                                              : cli::exit_unreachable;
     }
     fmt::print("{}{}", a.as_json() ? bench::as_json(*report) : bench::as_text(*report),
                a.as_json() ? "\n" : "");
@@ -198,7 +224,7 @@ void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
         CLI::App* sub = bench->add_subcommand(name, help);
         sub->add_option("--server", a.bench.server, "where to connect, as host:port")
             ->capture_default_str();
-        sub->add_option("--clients", a.bench.clients)
+        sub->add_option("--clients", a.bench.clients, "that connect, each with a socket")
             ->check(CLI::Range(1, 100'000))
             ->capture_default_str();
         sub->add_option("--members", a.bench.members, "of one room")
@@ -213,10 +239,10 @@ void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
         sub->add_option("--payload", a.bench.payload_bytes, "bytes of one message")
             ->check(CLI::Range(40, 16'000))
             ->capture_default_str();
-        sub->add_option("--seconds", a.bench.seconds)
+        sub->add_option("--seconds", a.bench.seconds, "to count, after one to warm up")
             ->check(CLI::Range(1, 3'600))
             ->capture_default_str();
-        sub->add_option("--server-pid", a.bench.server_pid, "to tell its CPU time and memory");
+        sub->add_option("--server-pid", a.bench.server_pid, "the server's process, to tell its CPU time and memory");
         add_format(*sub, a);
         sub->callback([&a, &action, work] {
             action = [&a, work] {
@@ -254,9 +280,11 @@ int explain_command(const Arguments& a) {
 
 void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* serve = app.add_subcommand("serve", "Run a server");
-    serve->footer("To play with: muster serve --dev");
+    serve->footer("To play with: muster serve --dev\n"
+                  "For others: muster config init > muster.toml, then muster serve --config "
+                  "muster.toml");
     add_settings(*serve, a);
-    serve->callback([&a, &action] { action = [&a] { return serve_command(a.settings); }; });
+    serve->callback([&a, &action] { action = [&a] { return serve_command(a.settings, a.program); }; });
 
     CLI::App* config = app.add_subcommand("config", "Write, check and show settings");
     config->require_subcommand(1);
@@ -275,16 +303,19 @@ void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     });
 
     CLI::App* token = app.add_subcommand("token", "Make a token for a user");
-    token->add_option("--user", a.token.user)->required();
-    token->add_option("--data", a.token.data_folder, "the server's data folder, whose key signs")
-        ->capture_default_str();
+    token->add_option("--user", a.token.user, "whom it lets in")->required();
+    token->add_option("--data", a.token.data_folder,
+                      "the server's data folder, whose key signs; default: the one that a server "
+                      "with the same --config, --set, --dev and environment has");
+    add_settings(*token, a);
+    token->footer("Such as: muster token --dev --user alice, for a server in --dev");
     token->add_option("--key-file", a.token.key_file, "another key, in place of the server's own");
     token->add_option("--kid", a.token.kid, "what the server's settings call that key");
-    token->add_option("--ttl", a.token.lifetime_s, "such as 3600 or 1h")
+    token->add_option("--ttl", a.token.lifetime_s, "how long it is good, such as 90s or 1h; default: 1h, at most 24h")
         ->transform(CLI::AsNumberWithUnit(
             std::map<std::string, long>{{"s", 1}, {"m", 60}, {"h", 3600}},
             CLI::AsNumberWithUnit::CASE_SENSITIVE));
-    token->callback([&a, &action] { action = [&a] { return token_command(a.token); }; });
+    token->callback([&a, &action] { action = [&a] { return token_command(a.token, a.settings); }; });
 
     CLI::App* explain = app.add_subcommand("explain", "Say what an error code means, and what to do");
     explain->add_option("code", a.code, "such as M2003, not_member or 4003; none: list all");
@@ -303,12 +334,54 @@ void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     });
 }
 
+// Returns what to say of the first word that should name a command and does not; empty: they do.
+std::string unknown_command(const CLI::App& app, int argc, const char* const* argv) {
+    const CLI::App* level = &app;
+    for (int i = 1; i < argc; ++i) {
+        const auto commands = level->get_subcommands([](const CLI::App*) { return true; });
+        const std::string_view word = argv[i];
+        if (commands.empty() || word.starts_with('-')) {
+            return {};
+        }
+        std::vector<std::string_view> names;
+        const CLI::App* found = nullptr;
+        for (const CLI::App* command : commands) {
+            names.push_back(command->get_name());
+            found = command->get_name() == word ? command : found;
+        }
+        if (found == nullptr) {
+            const std::string where = level == &app ? "" : " of '" + level->get_name() + "'";
+            const std::string_view meant = closest(word, names);
+            return meant.empty()
+                       ? fmt::format("unknown command '{}'{}; there are: {}", word, where,
+                                     fmt::join(names, ", "))
+                       : fmt::format("unknown command '{}'{}; did you mean '{}'?", word, where,
+                                     meant);
+        }
+        level = found;
+    }
+    return {};
+}
+
+constexpr const char* general_footer = R"(
+To begin with: `muster serve --dev` in one terminal, then in another
+  muster sub /room/lobby --user dave
+  muster pub /room/lobby chat '{"text":"hi"}' --user carol
+Each command has a --help of its own. In place of options, the environment may say MUSTER_SERVER,
+MUSTER_TOKEN, MUSTER_ADMIN, MUSTER_ADMIN_KEY_FILE and MUSTER_CONFIG.
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage or settings, 3 the server cannot be reached.)";
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
     CLI::App app("Muster: a stateful real-time message queue for chat and games", "muster");
     app.require_subcommand(1);
+    app.set_version_flag("--version", fmt::format("muster {}", version()), "Print the version");
+    app.footer(general_footer);
     Arguments arguments;
+    if (argc > 0 && argv[0] != nullptr && *argv[0] != '\0') {
+        arguments.program = argv[0];
+    }
     take_environment(arguments);
     Action action;
     add_server_commands(app, arguments, action);
@@ -316,6 +389,10 @@ int run_command_line(int argc, char** argv) {
     add_state_commands(app, arguments, action);
     add_queue_commands(app, arguments, action);
     add_bench_commands(app, arguments, action);
+    if (const std::string trouble = unknown_command(app, argc, argv); !trouble.empty()) {
+        cli::print_error(trouble);
+        return cli::exit_usage;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

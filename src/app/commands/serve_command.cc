@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "app/server/serve.h"
-#include "app/settings.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 
@@ -25,8 +24,9 @@ std::vector<std::string> environment() {
     return variables;
 }
 
-// Prints what is wrong with the settings, all of it, and returns nothing then.
-std::optional<Settings> load(const SettingsArguments& arguments) {
+}  // namespace
+
+std::optional<Settings> load_or_tell(const SettingsArguments& arguments) {
     SettingsRequest request;
     if (!arguments.file.empty()) {
         request.file = arguments.file;
@@ -43,14 +43,12 @@ std::optional<Settings> load(const SettingsArguments& arguments) {
     return *std::move(settings);
 }
 
-}  // namespace
-
-int serve_command(const SettingsArguments& arguments) {
-    const auto settings = load(arguments);
+int serve_command(const SettingsArguments& arguments, std::string_view program) {
+    const auto settings = load_or_tell(arguments);
     if (!settings) {
         return cli::exit_usage;
     }
-    const auto served = server::serve(*settings);
+    const auto served = server::serve(*settings, program);
     if (!served) {
         cli::print_error(served.error().detail, label(served.error().code));
         return cli::exit_failed;
@@ -64,7 +62,7 @@ int config_init_command() {
 }
 
 int config_check_command(const SettingsArguments& arguments) {
-    if (!load(arguments)) {
+    if (!load_or_tell(arguments)) {
         return cli::exit_usage;
     }
     cli::print_line("the settings are good");
@@ -72,7 +70,7 @@ int config_check_command(const SettingsArguments& arguments) {
 }
 
 int config_show_command(const SettingsArguments& arguments, bool with_origin, bool as_json) {
-    const auto settings = load(arguments);
+    const auto settings = load_or_tell(arguments);
     if (!settings) {
         return cli::exit_usage;
     }

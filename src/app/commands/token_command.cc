@@ -14,13 +14,30 @@
 
 namespace muster::app {
 
-int token_command(const TokenArguments& arguments) {
+int token_command(const TokenArguments& arguments, const SettingsArguments& settings_from) {
     const bool is_own = arguments.key_file.empty();
-    const std::string path = is_own ? arguments.data_folder + "/token.key" : arguments.key_file;
+    std::string path = arguments.key_file;
+    if (is_own) {
+        std::string folder = arguments.data_folder;
+        if (folder.empty()) {
+            const auto settings = load_or_tell(settings_from);
+            if (!settings) {
+                return cli::exit_usage;
+            }
+            folder = settings->data.folder;
+        }
+        path = folder + "/token.key";
+    }
     std::ifstream file(path, std::ios::binary);
     std::string key((std::istreambuf_iterator<char>(file)), {});
     if (key.empty()) {
         cli::print_error(fmt::format("cannot read a key from {}", path));
+        if (is_own) {
+            fmt::print(stderr,
+                       "  A server makes it when it first starts. Name the server's folder with "
+                       "--data, or its\n"
+                       "  settings with --config; `muster token --dev` is for a server in --dev.\n");
+        }
         return cli::exit_failed;
     }
     const std::string kid =

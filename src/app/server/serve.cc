@@ -1,9 +1,11 @@
 #include "app/server/serve.h"
 
+#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -207,20 +209,38 @@ private:
     bool has_ended_ = false;
 };
 
-std::string dev_greeting(const std::string& client, const std::string& admin) {
+// Returns a word as a shell takes it.
+std::string for_shell(std::string_view word) {
+    const bool is_plain = std::all_of(word.begin(), word.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("/._-+:,@%").find(c) != std::string_view::npos;
+    });
+    if (is_plain) {
+        return std::string(word);
+    }
+    std::string quoted = "'";
+    for (const char c : word) {
+        quoted += c == '\'' ? "'\\''" : std::string(1, c);
+    }
+    return quoted + "'";
+}
+
+// `program` is how this one was called: it need not be on the PATH.
+std::string dev_greeting(std::string_view program, const std::string& client,
+                         const std::string& admin) {
     const bool is_usual = client == app::ListenSettings{}.client.text();
     return fmt::format(
         "\n  Muster is ready:  http://{}/\n\n"
         "  Open it in two browser tabs, or try\n"
-        "    muster pub /room/lobby chat '{{\"text\":\"hi\"}}' --user carol{}\n"
+        "    {} pub /room/lobby chat '{{\"text\":\"hi\"}}' --user carol{}\n"
         "    curl http://{}/v1/queues/room/lobby\n\n"
         "  Development mode: users need no token, and only this machine can connect.\n\n",
-        client, is_usual ? "" : " --server ws://" + client, admin);
+        client, for_shell(program), is_usual ? "" : " --server " + client, admin);
 }
 
 }  // namespace
 
-Result<void> serve(const app::Settings& settings) {
+Result<void> serve(const app::Settings& settings, std::string_view program) {
     std::signal(SIGPIPE, SIG_IGN);
     // The port first: a server that finds it taken must not have touched the data folder.
     auto listeners = listen_for_clients(settings);
@@ -300,7 +320,7 @@ Result<void> serve(const app::Settings& settings) {
                 {"data", folder->path},
                 {"settings", app::changed_values(settings)}});
     if (settings.is_dev) {
-        fmt::print(stdout, "{}", dev_greeting(client_address, admin_address));
+        fmt::print(stdout, "{}", dev_greeting(program, client_address, admin_address));
         std::fflush(stdout);
     }
     io.run();
