@@ -9,6 +9,9 @@
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
 
+#include "app/setting_table.h"
+#include "app/settings.h"
+
 namespace muster::app {
 namespace {
 
@@ -20,6 +23,18 @@ std::vector<ErrorCode> codes_meant_by(std::string_view text) {
     return codes;
 }
 using Codes = std::vector<ErrorCode>;
+
+// What stands between backticks.
+std::vector<std::string> quoted_words(std::string_view text) {
+    std::vector<std::string> words;
+    for (std::size_t begin = text.find('`'); begin != text.npos; begin = text.find('`', begin)) {
+        const std::size_t end = text.find('`', begin + 1);
+        REQUIRE(end != text.npos);
+        words.emplace_back(text.substr(begin + 1, end - begin - 1));
+        begin = end + 1;
+    }
+    return words;
+}
 
 TEST_CASE("docs/reference/errors.md says what the registry says") {
     std::ifstream file{"docs/reference/errors.md"};
@@ -43,6 +58,32 @@ TEST_CASE("the reference holds every code once, with all that is known of it") {
         for (const std::string_view text : {info.meaning, info.cause, info.fix}) {
             CHECK(page.find(text, place) != std::string::npos);
         }
+    }
+}
+
+TEST_CASE("every setting that the registry names is there") {
+    const std::string known = config_init_text();
+    std::size_t named = 0;
+    for (const ErrorInfo& info : error_registry()) {
+        for (const std::string_view text : {info.cause, info.fix}) {
+            for (const std::string& quoted : quoted_words(text)) {
+                CAPTURE(quoted);
+                CAPTURE(info.name);
+                const std::size_t dot = quoted.find('.');
+                const std::string section = quoted.substr(0, dot);
+                const auto sections = section_names();
+                if (dot != std::string::npos && std::ranges::count(sections, section) != 0) {
+                    CHECK(find_setting(section, quoted.substr(dot + 1)) != nullptr);
+                    ++named;
+                }
+                CHECK_FALSE(quoted.starts_with("MUSTER_"));  // `section.key` says the same.
+            }
+        }
+    }
+    CHECK(named >= 8);
+    for (const char* rule : {"create", "join", "listen", "write", "slow", "rate", "keys_max"}) {
+        CAPTURE(rule);
+        CHECK(known.find(std::string{rule} + " = ") != std::string::npos);
     }
 }
 

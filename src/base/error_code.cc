@@ -23,8 +23,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The client said something that the protocol does not allow, so its connection was closed.",
      "The first frame was not hello, hello came twice, a frame was not valid JSON or protobuf, a "
      "field had the wrong type, or hello carried more than 64 cursors.",
-     "Look at the detail text: it names the field. With an SDK, update it; with a client of your "
-     "own, run the transcripts of the conformance kit against it."},
+     "Look at the detail text: it names the field. With an SDK, update it; a client of your own "
+     "should say what docs/reference/protocol.md shows, frame by frame."},
     {ErrorCode::bad_token, "bad_token", 401, not_retryable,
      "The token was refused: it is not one that this server accepts.",
      "A wrong secret or key, another algorithm than the one configured for its kid, an unknown "
@@ -42,8 +42,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The same user connected again, and the newer connection took this one's place.",
      "The user opened a second tab or device. If it goes on in circles, two programs share one "
      "user and each of them reconnects by itself.",
-     "Do not reconnect by itself: tell the user. For several devices at once, allow several "
-     "connections per user in the settings, or give each device a user id of its own."},
+     "Do not reconnect by itself: tell the user. A user has one connection at a time, so for "
+     "several devices at once give each of them a user id of its own."},
     {ErrorCode::session_lost, "session_lost", no_http, retryable,
      "The server no longer knows this session: the user has to log in again.",
      "The node that held the session was lost, and it had no backup.",
@@ -53,7 +53,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The connection was opened, but no hello came within 5 s, so it was closed.",
      "The client waits for the server to speak first, fetches its token after opening the socket, "
      "or the network is very slow.",
-     "Fetch the token first, then open the socket and send hello at once."},
+     "Fetch the token first, then open the socket and send hello at once. Operators: "
+     "`gateway.hello_time` is how long the server waits."},
     {ErrorCode::silent, "silent", no_http, retryable,
      "Nothing was heard from the client for 35 s, so its connection was closed.",
      "The device slept or lost its network, or a client of your own does not answer ping.",
@@ -80,8 +81,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
     {ErrorCode::upstream, "upstream", no_http, retryable,
      "This gateway cannot reach the node that owns the queue, while others may be able to.",
      "The network between this gateway and the node is cut.",
-     "Connect to another gateway with the resume token; the SDKs do so. Operators: `muster status` "
-     "shows which link is down."},
+     "Connect to another gateway with the resume token; the SDKs do so. Operators: the log of this "
+     "server, and its `/readyz` on the admin port, say what it lacks."},
     {ErrorCode::unsupported, "unsupported", no_http, not_retryable,
      "The server does not know this kind of message or value; the connection stays open.",
      "The client is newer than the server, or the name of an op is misspelt.",
@@ -108,7 +109,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "HTTP body.",
      "A file or a big document was put into one message.",
      "Keep files elsewhere and send their address. What is overwritten bit by bit belongs into the "
-     "keys of a state mount, each of its own."},
+     "keys of a state mount, each of its own. Operators: `gateway.frame_bytes_max` and "
+     "`server.admin_body_bytes_max` are the limits."},
     {ErrorCode::bad_request, "bad_request", 400, not_retryable,
      "The HTTP request cannot be understood.",
      "The body is not valid JSON, a field is missing or has the wrong type, a number is out of "
@@ -118,8 +120,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The server takes no new connection now: more come than it admits.",
      "Many clients connect at once after an outage, or an address or a gateway is at its limit of "
      "connections that have not logged in.",
-     "Wait as long as Retry-After or retry_ms says, then try again; the SDKs do. If it lasts, add "
-     "a gateway or raise the limits."},
+     "Wait as long as Retry-After or retry_ms says, then try again; the SDKs do. If it lasts, raise "
+     "`gateway.max_connections`, or run another server for a part of the users."},
     {ErrorCode::not_connected, "not_connected", no_http, retryable,
      "There was no connection in time, so nothing was sent.",
      "The client was offline for longer than the request was allowed to wait.",
@@ -158,7 +160,7 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "64 queues per connection, 10,000 members per queue, 32 mounts per queue, or a number set in "
      "the template or the settings.",
      "Leave or delete what is no longer needed, spread the load over more queues, or raise the "
-     "limit that the detail text names."},
+     "limit: `gateway.queues_max`, `queue.members_max`, `queue.mounts_max`, or the template's."},
     {ErrorCode::withdrawn, "withdrawn", no_http, not_retryable,
      "The operation was taken back before the queue saw it: it never took effect.",
      "The program gave it up, or another connection of this user superseded the one that sent it.",
@@ -196,7 +198,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "More than 40 operations per second from one connection (80 in a burst), more than the "
      "mount's rate, 32 open operations of one queue, or a node at its limit.",
      "Wait after_ms, then send the same again. What changes many times a second belongs into a "
-     "state mount, sent at a fixed rate."},
+     "state mount, sent at a fixed rate. Operators: `gateway.op_rate`, `queue.op_window` and the "
+     "mount's `rate` are the limits."},
     {ErrorCode::refused, "refused", 503, retryable,
      "This gateway did not forward the operation; on its first attempt it surely had no effect.",
      "It is full, or it has lost the node that owns the queue.",
@@ -204,8 +207,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
     {ErrorCode::stalled, "stalled", 503, retryable,
      "The queue stands still: what was last seen of it may be old.",
      "Its node or the coordinator cannot be reached for more than 3 s.",
-     "Wait: it goes on by itself, or after the fail-over (10 s). Operators: `muster status`, and "
-     "look at etcd."},
+     "Wait: it goes on by itself once they can be reached again. Operators: look whether the "
+     "server that holds the queue still runs, and into its log."},
     {ErrorCode::no_mount, "no_mount", 404, not_retryable, "The queue has no mount of this name.",
      "The name is misspelt, or the template that matches this queue is not the one you think of.",
      "`muster queue show` lists the mounts of the queue. Add one to the template, or with "
@@ -221,7 +224,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
     {ErrorCode::full, "full", 409, not_retryable,
      "The state is full: 1,024 keys per mount, 1 MiB per queue.",
      "Keys are written and never deleted, or one queue holds what belongs into many.",
-     "Delete keys that are no longer needed (`set` without a value), or spread over more queues."},
+     "Delete keys that are no longer needed (`set` without a value), or spread over more queues. "
+     "Operators: the mount's `keys_max` and `queue.state_bytes_max` are the limits."},
     {ErrorCode::conflict, "conflict", 412, not_retryable,
      "The key has changed since you read it, so it was not written.",
      "Two writers; the `if` or If-Match of this one names an older change.",
@@ -240,14 +244,14 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The game server was asked, and it said no (or it could not be asked, which counts as no).",
      "Its own rule; the detail text holds its code and message. Or it failed and `on_error` is "
      "deny.",
-     "Look into the game server's log. `muster callout test` sends it the same question; the "
-     "console page Call-outs shows its failures."},
+     "Look into the game server's log: it knows which rule said no, and whether it was asked at "
+     "all."},
     {ErrorCode::no_store, "no_store", 503, retryable,
      "The store cannot be reached, so nothing durable can be kept now; queues go on.",
      "PostgreSQL is down or refuses us, the disk is full, or the file of the embedded store is not "
      "writable.",
-     "Repeat later with the same Idempotency-Key. Operators: `muster store check`, then the disk "
-     "and the database's log."},
+     "Repeat later with the same Idempotency-Key. Operators: look at the disk, and at the "
+     "database and its log."},
     {ErrorCode::bad_settings, "bad_settings", no_http, not_retryable,
      "A setting is wrong, so the server did not start or did not take the change.",
      "A misspelt key, a value without its unit, a file that is not there, or two settings that do "
@@ -258,8 +262,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The server cannot open the address that it was told to listen on.",
      "Another program (or another Muster) has the port, the address is not one of this machine, or "
      "the port is below 1024 and the user may not open it.",
-     "`ss -ltnp` shows who has the port. Choose another one with `MUSTER_LISTEN__CLIENT` or "
-     "`MUSTER_LISTEN__ADMIN`."},
+     "`ss -ltnp` shows who has the port. Choose another one with `listen.client` or "
+     "`listen.admin`, such as `--set listen.client=127.0.0.1:7500`."},
     {ErrorCode::no_access, "no_access", 401, not_retryable,
      "The admin API was called without a key that opens it.",
      "No Authorization header, a wrong or withdrawn key, or a client's token in place of an admin "
