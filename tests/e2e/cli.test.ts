@@ -1,5 +1,5 @@
 /** The command line: every command, its exit code, and what it says when things are wrong. */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -7,7 +7,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { call } from "./admin.ts";
 import { Command, muster } from "./command.ts";
 import { Peer } from "./peer.ts";
+import { tokenOf } from "./sdk.ts";
 import { binary, serverOfFile, serverOfTest, temporaryFolder } from "./server.ts";
+import { TcpProxy } from "./tcp_proxy.ts";
 
 const server = await serverOfFile();
 
@@ -29,6 +31,7 @@ test("version tells its number", async () => {
     expect(await muster(["version"])).toMatchObject({
         ...{ code: 0, out: expect.stringMatching(/^muster \d+\.\d+\.\d+$/), err: "" },
     });
+    expect((await muster(["--version"])).out).toBe((await muster(["version"])).out);
     const { out } = await muster(["version", "-o", "json"]);
     expect(JSON.parse(out)).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
 });
@@ -62,6 +65,57 @@ test("wrong usage ends with 2 and a hint, help with 0", async () => {
     }
     for (const words of [["--help"], ["pub", "--help"], ["state", "set", "--help"]]) {
         expect(await ask(...words)).toMatchObject({ code: 0, out: expect.stringContaining("--") });
+    }
+});
+
+test("a mistyped command is answered with a guess, or with all there are", async () => {
+    for (const [words, said] of [
+        [["pbu", "/room/1", "chat", "1"], "unknown command 'pbu'; did you mean 'pub'?"],
+        [["state", "gte"], "unknown command 'gte' of 'state'; did you mean 'get'?"],
+        [["queue", "list"], "unknown command 'list' of 'queue'; did you mean 'ls'?"],
+        [["dance"], "unknown command 'dance'; there are: serve, config, "],
+    ] as const) {
+        const { code, out, err } = await muster([...words]);
+        expect({ code, out }, words.join(" ")).toEqual({ code: 2, out: "" });
+        expect(err).toContain(said);
+    }
+});
+
+test("every command that help and the reference of errors name is there", async () => {
+    const { out: general } = await muster(["--help"]);
+    const { out: reference } = await muster(["explain", "--markdown"]);
+    const listed = [...general.matchAll(/^ {2}([a-z]+) {2,}[A-Z]/gm)].map((m) => m[1] as string);
+    expect(listed.length).toBeGreaterThan(8);
+    const named = [...`${general}${reference}`.matchAll(/`muster ([a-z]+(?: [a-z]+)?)/g)];
+    for (const words of [...listed, ...named.map((m) => m[1] as string)]) {
+        // The second word may be an argument: what there is to tell apart is a command of commands.
+        const { code, err } = await muster([...words.split(" "), "--help"]);
+        expect({ words, code, err }).toEqual({ words, code: 0, err: "" });
+    }
+});
+
+test("every form of address is taken everywhere", async () => {
+    const room = freshRoom();
+    const [client, admin] = [server.client, server.admin];
+    for (const form of [client, `ws://${client}`, `ws://${client}/connect`, `http://${client}`]) {
+        const words = ["pub", room, "chat", "1", "--user", "carol", "--server", form];
+        expect(await muster(words), form).toMatchObject({ code: 0, err: "" });
+    }
+    for (const form of [admin, `ws://${admin}`, `ws://${admin}/connect`, `http://${admin}/`]) {
+        expect((await muster(["queue", "ls", "--admin", form])).code, form).toBe(0);
+    }
+    const load = ["bench", "idle", "--clients", "1", "--members", "1", "--seconds", "1", "-o", "json"];
+    const at = `http://${client.replace("127.0.0.1", "localhost")}`;
+    const benched = await muster([...load, "--server", at]);
+    expect(benched.code, benched.err).toBe(0);
+    for (const words of [
+        ["pub", room, "chat", "1", "--user", "carol", "--server", "ftp://a"],
+        ["queue", "ls", "--admin", "ftp://a"],
+        [...load, "--server", "ftp://a"],
+    ]) {
+        const { code, out, err } = await muster(words);
+        expect({ code, out }, words.join(" ")).toEqual({ code: 2, out: "" });
+        expect(err).toMatch(/`ftp:\/\/a`: an address looks like/);
     }
 });
 
@@ -131,6 +185,85 @@ test("sub ends with an error when its queue is deleted", async () => {
     await sub.lines.next();
     await call(server, "DELETE", `/v1/queues${room}`);
     expect(await sub.end()).toMatchObject({ code: 1, err: expect.stringContaining("deleted") });
+});
+
+test("sub shows every reset with its reason, and says when its connection is lost", async () => {
+    const first = await serverOfTest();
+    let target = first.client;
+    const network = await TcpProxy.start(() => target);
+    const environment = { MUSTER_SERVER: network.address };
+    const words = [binary, "sub", "/room/reset", "--join", "--user", "sub-rosa"];
+    const text = new Command(words, { environment });
+    const json = new Command([...words.slice(0, -1), "sub-otto", "-o", "json"], { environment });
+    await Promise.all([text.lines.next(), json.lines.next()]);
+
+    network.refuse();
+    await first.stop();
+    const second = await serverOfTest({ folder: first.folder });
+    target = second.client;
+    network.heal();
+    await text.lines.next((line) => /^reset \/room\/reset at \d+: gone: /.test(line));
+    const reset = JSON.parse(await json.lines.next((line) => line.includes('"reset"')));
+    expect(reset).toEqual({
+        ...{ op: "reset", q: "/room/reset", at: [expect.any(Number), expect.any(Number)], why: "gone" },
+    });
+    text.interrupt();
+    const { code, err } = await text.end();
+    expect({ code, err }).toEqual({
+        ...{ code: 0, err: expect.stringMatching(/the connection was lost.*trying again/) },
+    });
+});
+
+test("sub warns of a named mount that is not there, and ends if none is", async () => {
+    const room = freshRoom();
+    const alice = await Peer.login(server, "mounts-alice");
+    await alice.ask({ op: "join", q: room });
+    const words = ["sub", room, "--user", "mounts-dave", "--count", "1", "--mounts"];
+    const some = new Command([binary, ...words, "nope,chat"], { server });
+    await some.lines.next();
+    await alice.ask({ op: "send", q: room, m: "chat", d: "still shown" });
+    const shown = await some.end();
+    expect(shown).toMatchObject({ code: 0, out: expect.stringContaining("still shown") });
+    expect(shown.err).toContain(`${room} has no mount nope (M3001 no_mount)`);
+
+    const none = await ask(...words, "nope,neither");
+    expect(none.code).toBe(1);
+    expect(none.err).toMatch(/no mount nope[^]*no mount neither/);
+});
+
+test("where only members may listen, --join reads all the same, and says so", async () => {
+    const folder = temporaryFolder();
+    const file = join(folder, "muster.toml");
+    writeFileSync(
+        file,
+        `[[template]]
+match = "/club/*"
+create = "anyone"
+join = "anyone"
+listen = "members"
+[template.mounts]
+chat = { type = "message", write = "members", history = 10, history_ttl = "2m" }
+scores = { type = "state", write = "members" }
+`,
+    );
+    const club = await serverOfTest({ args: ["--config", file] });
+    const as = (user: string, ...words: string[]) =>
+        muster([...words, "--user", user], { server: club });
+    expect((await as("ann", "pub", "/club/1", "chat", '"hi"', "--stay")).code).toBe(0);
+    expect((await as("ann", "state", "set", "/club/1", "scores", "ann", "7", "--stay")).code).toBe(0);
+    for (const [words, answer] of [
+        [["history", "/club/1", "chat"], /chat: ann "hi"$/],
+        [["state", "get", "/club/1", "scores", "ann"], /^7$/],
+    ] as const) {
+        const refused = await as("ben", ...words);
+        expect(refused, words.join(" ")).toMatchObject({ code: 1, out: "" });
+        expect(refused.err).toMatch(/M2004[^]*--join/);
+        const joined = await as("ben", ...words, "--join");
+        expect(joined.code, joined.err).toBe(0);
+        expect(joined.out).toMatch(answer);
+    }
+    const members = await call(club, "GET", "/v1/queues/club/1/-/members");
+    expect(members.json.member_count, "ben has left again").toBe(1);
 });
 
 test("state is set, read, watched and deleted", async () => {
@@ -212,17 +345,86 @@ test("what the server refuses ends with 1 and its code, what is no JSON with 2",
 test("a server that cannot be reached ends every command with 3", async () => {
     const dead = await deadAddress();
     const environment = { MUSTER_SERVER: `ws://${dead}`, MUSTER_ADMIN: dead };
+    // Patience is for a server that may still answer, so here it must not be used up.
+    const patient = ["--user", "a", "--patience", "3600"];
     for (const words of [
-        ["pub", "/room/1", "chat", "1", "--user", "a", "--patience", "1"],
-        ["sub", "/room/1", "--user", "a", "--patience", "1"],
-        ["state", "get", "/room/1", "scores", "--user", "a", "--patience", "1"],
-        ["history", "/room/1", "chat", "--user", "a", "--patience", "1"],
+        ["pub", "/room/1", "chat", "1", ...patient],
+        ["sub", "/room/1", ...patient],
+        ["state", "get", "/room/1", "scores", ...patient],
+        ["state", "set", "/room/1", "scores", "a", "1", ...patient],
+        ["state", "watch", "/room/1", "scores", ...patient],
+        ["history", "/room/1", "chat", ...patient],
         ["queue", "ls"],
     ]) {
         const ended = await muster(words, { environment });
         expect(ended, words.join(" ")).toMatchObject({ code: 3, out: "" });
-        expect(ended.err).toContain(dead.split(":")[1]);
+        expect(ended.err).toMatch(new RegExp(`cannot \\w+( to)? ${dead}: Connection refused`));
     }
+});
+
+test("a server that takes the connection and says nothing is given up after --patience", async () => {
+    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    onTestFinished(() => void silent.close());
+    const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const words = ["pub", "/room/1", "chat", "1", "--user", "a", "--patience", "0.2"];
+    const { code, err } = await muster([...words, "--server", address]);
+    expect({ code, err }).toEqual({ code: 3, err: `muster: no answer from ${address} within 0.2s` });
+});
+
+test("a token that is refused is told at once, with the server's code and words", async () => {
+    const closed = await serverOfTest({ dev: false });
+    const ended = { exp: Math.floor(Date.now() / 1000) - 10 };
+    const own = (claims: object) => tokenOf(closed, "frieda", claims);
+    for (const [token, said] of [
+        [own(ended), /its time is over[^]*M1002 token_expired/],
+        [own({ iat: Math.floor(Date.now() / 1000) + 7200, exp: Math.floor(Date.now() / 1000) + 7300 }),
+            /iat is in the future: compare the clocks \(M1001 bad_token\)/],
+        [tokenOf(closed, "no user id!"), /sub is not a valid user id[^]*M1001/],
+    ] as const) {
+        const words = ["pub", "/room/1", "chat", "1", "--patience", "3600", "--token", token];
+        const { code, out, err } = await muster(words, { server: closed });
+        expect({ code, out }).toEqual({ code: 1, out: "" });
+        expect(err).toMatch(said);
+    }
+});
+
+test("`muster token` signs with the key of the server that has the same settings", async () => {
+    const folder = temporaryFolder();
+    const environment = { XDG_STATE_HOME: folder };
+    mkdirSync(join(folder, "muster"), { mode: 0o700 });
+    const dev = await serverOfTest({ folder: join(folder, "muster") });
+    const made = await muster(["token", "--dev", "--user", "greta"], { environment });
+    expect(made.code, made.err).toBe(0);
+    const words = ["pub", "/room/1", "chat", "1", "--token", made.out];
+    expect(await muster(words, { server: dev })).toMatchObject({ code: 0, err: "" });
+
+    const file = join(folder, "muster.toml");
+    writeFileSync(file, '[data]\nfolder = "muster"\n');
+    for (const more of [["--config", file], ["--set", `data.folder=${dev.folder}`]]) {
+        const { code, err } = await muster(["token", "--user", "greta", ...more]);
+        expect({ code, err }, more.join(" ")).toEqual({ code: 0, err: "" });
+    }
+    const lost = await muster(["token", "--user", "greta"], { environment, folder });
+    expect(lost).toMatchObject({ code: 1, out: "" });
+    expect(lost.err).toMatch(/\.\/muster-data\/token\.key[^]*--data[^]*--config[^]*--dev/);
+});
+
+test("in --dev the server greets with commands as they can be typed", async () => {
+    const dev = await serverOfTest();
+    const line = await dev.printed.next((text) => text.includes(" pub "));
+    expect(line.trim()).toMatch(new RegExp(`^${binary} pub /room/lobby`));
+    const ended = await new Command(["sh", "-c", line]).end();
+    expect(ended).toMatchObject({ code: 0, out: expect.stringMatching(/^ok/), err: "" });
+    const spaced = join(temporaryFolder(), "a 'b' c");
+    mkdirSync(spaced);
+    symlinkSync(binary, join(spaced, "muster"));
+    const words = serveWords(join(spaced, "data"));
+    const other = new Command([join(spaced, "muster"), ...words, "--dev"]);
+    const quoted = await other.lines.next((text) => text.includes(" pub "));
+    expect((await new Command(["sh", "-c", quoted]).end()).code).toBe(0);
+    other.interrupt();
+    expect((await other.end()).code).toBe(0);
 });
 
 test("a token from `muster token` opens a server that is not in --dev, and the admin key its API", async () => {
