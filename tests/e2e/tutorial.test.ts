@@ -1,28 +1,30 @@
 /**
  * docs/tutorials/first-room.md, done as it stands there: what is typed, and what comes back.
  *
- * In its ```js blocks, `say({…})` is a frame that is sent, and a comment that begins with `// <` a
- * frame that then comes (`//    ` goes on with it). In frames `…` stands for anything; what differs
- * from run to run (times, sessions, what the dice show) may be another number. `AQAA…` and `2f5c…`
- * stand for the `resume` and `cid` of the last hello. A fenced block without a language holds
- * commands; a `hello` after the first one is said on a new connection.
+ * Its ```js blocks are typed, in order, into one JavaScript console, which has the `WebSocket` of a
+ * browser. A comment that begins with `// <` shows a frame that is logged then (`//    ` goes on with
+ * it). In frames `…` stands for anything; what differs from run to run (times, sessions, what the
+ * dice show) may be another number. `AQAA…` and `2f5c…` stand for the `resume` and `cid` of the last
+ * hello. A fenced block without a language holds commands.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { createContext, runInContext } from "node:vm";
+import { expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
 import { Command } from "./command.ts";
-import { type Frame, Peer } from "./peer.ts";
-import { binary, repository, serverOfFile } from "./server.ts";
+import type { Frame } from "./peer.ts";
+import { binary, repository, type Server, serverOfFile, serverOfTest } from "./server.ts";
 import { type Block, blocks } from "./transcript.ts";
-import { within } from "./wait.ts";
+import { Arrivals, within } from "./wait.ts";
 
 const page = "docs/tutorials/first-room.md";
 const tutorial = blocks(readFileSync(join(repository, page), "utf8"));
 const server = await serverOfFile();
 
-/** The steps of a block: what is said, and the frames that are shown to come then. */
+/** The steps of a block: what is typed, and the frames that are shown to come then. */
 interface Step {
-    said: string;
+    typed: string;
     shown: string[];
     line: number;
 }
@@ -35,10 +37,10 @@ function stepsOf(block: Block): Step[] {
             last?.shown.push(text.slice(4).trim());
         } else if (text.startsWith("//") && last) {
             last.shown.push((last.shown.pop() ?? "") + text.slice(2).trim());
-        } else if (text.startsWith("say(")) {
-            steps.push({ said: text, shown: [], line: block.line + index });
         } else if (last && last.shown.length === 0) {
-            last.said += `\n${text}`;
+            last.typed += `\n${text}`;
+        } else {
+            steps.push({ typed: text, shown: [], line: block.line + index });
         }
     }
     return steps;
@@ -55,20 +57,34 @@ function frameLike(shown: string): RegExp {
     );
 }
 
-/** Who follows the tutorial. */
-class Typist {
-    peer: Peer | undefined;
-    texts: string[] = [];
-    hello: Frame | undefined;
+/** The console of a browser's developer tools, on a page of `server`. */
+class Console {
+    /** What was logged: frames, without the `<` before them. */
+    readonly logged = new Arrivals<string>();
+    /** All that came, whether it was logged or not. */
+    readonly frames = new Arrivals<Frame>();
+    readonly #context: object;
+    #texts: string[] = [];
 
-    async say(frame: Frame): Promise<void> {
-        if (frame.op === "hello") {
-            this.peer?.socket.terminate();
-            this.peer = await Peer.connect(server);
-            this.texts = [];
-            this.peer.socket.on("message", (bytes) => this.texts.push(String(bytes)));
+    constructor(server: Server) {
+        const { frames } = this;
+        class PageWebSocket extends WebSocket {
+            constructor(url: string, protocol: string) {
+                super(url.replace("127.0.0.1:7400", server.client), protocol);
+                onTestFinished(() => this.terminate());
+                this.on("message", (bytes) => frames.push(JSON.parse(String(bytes))));
+                this.on("close", () => frames.push({ op: "(closed)" }));
+            }
         }
-        this.peer?.write(frame);
+        const log = (mark: string, ...words: unknown[]) => {
+            this.#texts.push(words.join(" "));
+            this.logged.push(`${mark} ${words.join(" ")}`);
+        };
+        this.#context = createContext({ WebSocket: PageWebSocket, console: { log } });
+    }
+
+    type(code: string): void {
+        runInContext(code, this.#context);
     }
 
     /** Waits for a frame that looks as shown. */
@@ -76,14 +92,14 @@ class Typist {
         const like = frameLike(shown);
         const find = async () => {
             for (;;) {
-                const found = this.texts.findIndex((text) => like.test(text));
+                const found = this.#texts.findIndex((text) => like.test(text));
                 if (found >= 0) {
-                    return JSON.parse(this.texts.splice(found, 1)[0] as string) as Frame;
+                    return JSON.parse(this.#texts.splice(found, 1)[0] as string) as Frame;
                 }
-                await (this.peer as Peer).frames.next();
+                await this.logged.next();
             }
         };
-        const came = () => `${where}\n${shown}\nas a frame; came:\n${this.texts.join("\n")}`;
+        const came = () => `${where}\n${shown}\nas a frame; came:\n${this.#texts.join("\n")}`;
         return within(find(), came, 5_000);
     }
 }
@@ -92,7 +108,8 @@ class Typist {
 const incs = new Map<string, number>();
 
 test("the tutorial can be typed as it stands there, and shows what comes", async () => {
-    const typist = new Typist();
+    const typist = new Console(server);
+    let hello: Frame | undefined;
     let frames = 0;
     for (const block of tutorial) {
         if (block.language === "") {
@@ -107,22 +124,17 @@ test("the tutorial can be typed as it stands there, and shows what comes", async
             }
             continue;
         }
-        for (const { said, shown, line } of stepsOf(block)) {
-            const where = `${page}:${line}`;
-            const typed = said
-                .replaceAll("AQAA…", typist.hello?.["resume"] ?? "")
-                .replaceAll("2f5c…", typist.hello?.["cid"] ?? "")
+        for (const { typed, shown, line } of stepsOf(block)) {
+            const real = typed
+                .replaceAll("AQAA…", hello?.["resume"] ?? "")
+                .replaceAll("2f5c…", hello?.["cid"] ?? "")
                 .replaceAll(/"(\/room\/\w+)": \[\d{9,},/g, (_, q) => `"${q}": [${incs.get(q)},`);
-            const typing: Frame[] = [];
-            new Function("say", typed)((frame: Frame) => typing.push(frame));
-            for (const frame of typing) {
-                await typist.say(frame);
-            }
+            typist.type(real);
             for (const text of shown) {
-                const came = await typist.hears(text, where);
+                const came = await typist.hears(text, `${page}:${line}`);
                 frames++;
                 if (came.op === "hello") {
-                    typist.hello = came;
+                    hello = came;
                 }
                 if (came.op === "joined") {
                     incs.set(came["q"], came["at"][0]);
@@ -133,3 +145,19 @@ test("the tutorial can be typed as it stands there, and shows what comes", async
     expect(frames).toBeGreaterThan(8);
 });
 
+test("whoever types slowly is not cut off: what the tutorial opens answers the server's pings", async () => {
+    const hasty = await serverOfTest({
+        set: { "gateway.ping_interval": "300ms", "gateway.dead_after": "1s" },
+    });
+    const typist = new Console(hasty);
+    for (const { typed } of tutorial.filter(({ language }) => language === "js").slice(0, 2).flatMap(stepsOf)) {
+        typist.type(typed);
+    }
+    await typist.frames.next(({ op }) => op === "hello");
+    // Longer than `dead_after` without a word of ours but the answers.
+    for (let i = 0; i < 6; i++) {
+        const { op } = await typist.frames.next(({ op }) => op === "ping" || op === "(closed)");
+        expect(op).toBe("ping");
+    }
+    expect(typist.logged.all.filter((line) => line.includes("ping\"}"))).toEqual([]);
+});
