@@ -150,7 +150,8 @@ test("whoever types slowly is not cut off: what the tutorial opens answers the s
         set: { "gateway.ping_interval": "300ms", "gateway.dead_after": "1s" },
     });
     const typist = new Console(hasty);
-    for (const { typed } of tutorial.filter(({ language }) => language === "js").slice(0, 2).flatMap(stepsOf)) {
+    const scripts = tutorial.filter(({ language }) => language === "js");
+    for (const { typed } of scripts.slice(0, 2).flatMap(stepsOf)) {
         typist.type(typed);
     }
     await typist.frames.next(({ op }) => op === "hello");
