@@ -66,7 +66,7 @@ int sub(const Target& target, const SubArguments& arguments) {
         }
     });
     std::vector<std::string> missing;
-    queue.on_joined([&](const Joined& joined) {
+    session.on_joined(queue, [&](const Joined& joined) {
         missing = missing_mounts(arguments.mounts, joined);
         show(joined);
     });

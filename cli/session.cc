@@ -131,9 +131,26 @@ std::optional<int> Session::join(Queue& queue) { return enter(queue, true); }
 
 std::optional<int> Session::listen(Queue& queue) { return enter(queue, false); }
 
+void Session::on_joined(Queue& queue, std::function<void(const Joined&)> handler) {
+    is_watched_ = true;
+    queue.on_joined([this, handler = std::move(handler)](const Joined& joined) {
+        joined_count_ += joined.is_member ? 1 : 0;
+        if (handler) {
+            handler(joined);
+        }
+    });
+}
+
 std::optional<int> Session::enter(Queue& queue, bool joins) {
+    if (!is_watched_) {
+        on_joined(queue, {});
+    }
     std::optional<Outcome> outcome;
-    const auto note = [&outcome](const Outcome& o) { outcome = o; };
+    const auto note = [&](const Outcome& o) {
+        outcome = o;
+        // The server tells of the memberships that there are before it answers the first request.
+        was_member_ = joined_count_ > 1;
+    };
     if (joins) {
         queue.join(note);
     } else {
@@ -161,6 +178,9 @@ std::optional<int> Session::enter(Queue& queue, bool joins) {
 }
 
 void Session::leave(Queue& queue) {
+    if (was_member_) {
+        return;
+    }
     bool has_left = false;
     queue.leave([&has_left](const Outcome&) { has_left = true; });
     static_cast<void>(wait_for([&has_left] { return has_left; }));

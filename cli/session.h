@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -33,12 +34,16 @@ public:
     /// Polls without an end, until `done`, an interrupt, or the client is closed for good.
     [[nodiscard]] int follow(const std::function<bool()>& done);
 
+    /// Sets the queue's handler; commands that join set it here, as the session looks on.
+    void on_joined(Queue& queue, std::function<void(const Joined&)> handler);
+
     /// Becomes a member (or only listens) and waits for the answer. The queue's on_joined has run
     /// when this returns nothing.
     [[nodiscard]] std::optional<int> join(Queue& queue);
     [[nodiscard]] std::optional<int> listen(Queue& queue);
 
-    /// Leaves again, for as long as that takes but not longer than the patience.
+    /// Leaves again, for as long as that takes but not longer than the patience. Who was a member
+    /// before (the backend may have seen to it) stays one.
     void leave(Queue& queue);
 
 private:
@@ -52,6 +57,9 @@ private:
     std::string trouble_;     ///< with the token
     bool is_away_ = false;    ///< was on line, and is not
     bool is_following_ = false;
+    bool is_watched_ = false;       ///< on_joined is set
+    std::size_t joined_count_ = 0;  ///< how often it was told that it is a member
+    bool was_member_ = false;       ///< before this session joined
 };
 
 }  // namespace muster::cli

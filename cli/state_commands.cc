@@ -83,7 +83,7 @@ int state_get(const Target& target, const StateArguments& arguments) {
     Session session(target);
     Queue queue = session.queue(arguments.queue);
     std::optional<bool> is_state;
-    queue.on_joined([&](const Joined& joined) {
+    session.on_joined(queue, [&](const Joined& joined) {
         for (const auto& mount : joined.mounts) {
             if (mount.name == arguments.mount) {
                 is_state = mount.is_state;

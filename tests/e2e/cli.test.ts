@@ -150,6 +150,23 @@ test("pub does not stay unless asked to", async () => {
     expect((await members()).member_count).toBe(1);
 });
 
+test("who was a member before a command that joins is one afterwards", async () => {
+    const room = freshRoom();
+    const path = `/v1/queues${room}/-/members`;
+    await call(server, "PUT", `/v1/queues${room}`);
+    await call(server, "PUT", `${path}/mona`);
+    for (const words of [
+        ["pub", room, "chat", "1"],
+        ["state", "set", room, "scores", "mona", "1"],
+        ["state", "get", room, "scores", "--join"],
+        ["history", room, "chat", "--join"],
+    ]) {
+        expect((await ask(...words, "--user", "mona")).code, words.join(" ")).toBe(0);
+        const { member_count } = (await call(server, "GET", path)).json;
+        expect({ words, member_count }).toEqual({ words, member_count: 1 });
+    }
+});
+
 test("sub shows what happens until it has enough, or is interrupted", async () => {
     const room = freshRoom();
     const alice = await Peer.login(server, "sub-alice");
