@@ -35,7 +35,8 @@ public:
     explicit Swarm(std::string server);
 
     /// Connects, signs in and joins one client for each part, some hundred at a time.
-    /// Errors: bad_settings (no address), unreachable or refused (its words), or not done within `patience`.
+    /// Errors: bad_settings (no address), unreachable or refused (its words), or not done within
+    /// `patience`.
     [[nodiscard]] Result<void> connect(const std::vector<Part>& parts, Duration patience);
 
     void on_text(OnText on_text) { on_text_ = std::move(on_text); }

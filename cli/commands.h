@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-/// The commands that speak with a server. Each does its work, prints what it has to say, and returns
-/// the exit code of the program.
+/// The commands that speak with a server. Each does its work, prints what it has to say, and
+/// returns the exit code of the program.
 namespace muster::cli {
 
 enum ExitCode : int { exit_ok = 0, exit_failed = 1, exit_usage = 2, exit_unreachable = 3 };
@@ -18,7 +18,7 @@ enum class Format : std::uint8_t { text, json };
 /// Where clients connect, and as whom.
 struct Target {
     std::string server = "127.0.0.1:7400";
-    std::string user;        ///< for servers in --dev
+    std::string user;  ///< for servers in --dev
     std::string token;
     std::string token_file;  ///< holds a token; safer than an argument that everybody can list
     /// To get an answer, or a connection that is not refused: a refused one ends a command at once.
@@ -73,7 +73,8 @@ struct AdminTarget {
 };
 int queue_ls(const AdminTarget& target, const std::string& prefix);
 int queue_show(const AdminTarget& target, const std::string& queue);
-int queue_create(const AdminTarget& target, const std::string& queue, const std::string& definition);
+int queue_create(const AdminTarget& target, const std::string& queue,
+                 const std::string& definition);
 int queue_rm(const AdminTarget& target, const std::string& queue);
 
 }  // namespace muster::cli

@@ -41,8 +41,7 @@ Result<Socket> connect_to(const detail::ServerAddress& address) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    if (const int error =
-            getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
+    if (const int error = getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
         error != 0) {
         return failure(ErrorCode::upstream,
                        fmt::format("cannot find {}: {}", address.shown, gai_strerror(error)));
@@ -67,7 +66,8 @@ Result<std::string> converse(const Socket& socket, std::string_view request) {
     while (!request.empty()) {
         const auto sent = send(socket.fd, request.data(), request.size(), MSG_NOSIGNAL);
         if (sent <= 0) {
-            return failure(ErrorCode::upstream, std::string("cannot send: ") + std::strerror(errno));
+            return failure(ErrorCode::upstream,
+                           std::string("cannot send: ") + std::strerror(errno));
         }
         request.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -111,8 +111,8 @@ Result<HttpAnswer> http_call(std::string_view address, std::string_view method,
         request += fmt::format("Authorization: Bearer {}\r\n", key);
     }
     if (!body.empty()) {
-        request += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n",
-                               body.size());
+        request +=
+            fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size());
     }
     request += "\r\n";
     request += body;

@@ -49,9 +49,7 @@ int sub(const Target& target, const SubArguments& arguments) {
     const auto has_enough = [&] {
         return arguments.count_max != 0 && count >= arguments.count_max;
     };
-    const auto show = [&](const auto& what) {
-        print_line(json ? as_json(what) : as_text(what));
-    };
+    const auto show = [&](const auto& what) { print_line(json ? as_json(what) : as_text(what)); };
     const auto show_counted = [&](const auto& what) {
         if (is_wanted(what.mount) && !has_enough()) {
             ++count;

@@ -99,15 +99,14 @@ int print_outcome(const Outcome& outcome, Format format) {
     }
     // What the client itself refuses (a bad name) is as final as what the server refuses.
     return outcome.kind == Outcome::Kind::not_sent && outcome.is_retryable ? exit_unreachable
-                                                                            : exit_failed;
+                                                                           : exit_failed;
 }
 
 std::string as_text(const Message& message) {
     return fmt::format("{} {}: {} {}", clock_text(message.time_ms), message.mount,
                        message.from.empty() ? "(server)" : message.from,
-                       message.is_binary
-                           ? fmt::format("({} bytes)", message.data.size())
-                           : std::string(message.data));
+                       message.is_binary ? fmt::format("({} bytes)", message.data.size())
+                                         : std::string(message.data));
 }
 
 std::string as_json(const Message& message) {

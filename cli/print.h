@@ -8,8 +8,8 @@
 #include "cli/terminal.h"
 #include "muster/client.h"
 
-/// How commands show what a client has been told: as text, one line a thing (a change of several keys
-/// or members has one for each); as JSON always one line, in the words of the protocol.
+/// How commands show what a client has been told: as text, one line a thing (a change of several
+/// keys or members has one for each); as JSON always one line, in the words of the protocol.
 namespace muster::cli {
 
 /// Prints what became of a request; returns the exit code that goes with it.

@@ -49,8 +49,9 @@ TEST_CASE("who comes and who goes has a line for each, with the reason") {
                                .gone = {{.user = "bob", .why = "timeout"}},
                                .count = 2};
     CHECK(as_text(change) == "+ eve\n- bob (timeout)");
-    CHECK(as_json(change) ==
-          R"({"op":"members","q":"/r","seq":9,"set":{"eve":{}},"del":{"bob":"timeout"},"count":2})");
+    CHECK(
+        as_json(change) ==
+        R"({"op":"members","q":"/r","seq":9,"set":{"eve":{}},"del":{"bob":"timeout"},"count":2})");
 }
 
 TEST_CASE("joined says for each mount where its stream goes on") {
@@ -76,7 +77,8 @@ TEST_CASE("every reset is one line with its reason") {
     const auto reset = [](std::string_view why) {
         return Reset{.queue = "/r", .why = why, .at = {8, 12}};
     };
-    CHECK(as_text(reset("gone")) == "reset /r at 12: gone: its history was lost, and it begins anew");
+    CHECK(as_text(reset("gone")) ==
+          "reset /r at 12: gone: its history was lost, and it begins anew");
     CHECK(as_text(reset("behind")) == "reset /r at 12: behind: too much was missed to show it all");
     CHECK(as_text(reset("unknown")) ==
           "reset /r at 12: unknown: the server does not know what was seen last");
@@ -108,7 +110,8 @@ TEST_CASE("of the mounts that are asked for, those that are not there are found"
 TEST_CASE("a server that cannot be reached is named once, in whatever form it was typed") {
     CHECK(cannot_connect_text("ws://h", "h:7400: Connection refused") ==
           "cannot connect to h:7400: Connection refused");
-    CHECK(cannot_connect_text("h:80", "it says nothing") == "cannot connect to h:80: it says nothing");
+    CHECK(cannot_connect_text("h:80", "it says nothing") ==
+          "cannot connect to h:80: it says nothing");
     CHECK(cannot_connect_text("h", "") == "cannot connect to h:7400");
 }
 

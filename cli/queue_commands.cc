@@ -118,8 +118,8 @@ int queue_ls(const AdminTarget& target, const std::string& prefix) {
                 std::string scratch;
                 scratch.reserve(item.raw().size());
                 const bool is_text = item.kind == wire::JsonKind::string;
-                const std::string name = is_text ? std::string(wire::to_text(item, scratch))
-                                                 : field(item.raw(), "name");
+                const std::string name =
+                    is_text ? std::string(wire::to_text(item, scratch)) : field(item.raw(), "name");
                 print_line(target.format == Format::json ? item.raw() : std::string_view(name));
             }
         }

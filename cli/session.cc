@@ -90,7 +90,8 @@ int Session::give_up() const {
     const bool is_refused = info != nullptr && (info->code == ErrorCode::bad_token ||
                                                 info->code == ErrorCode::token_expired);
     if (info != nullptr && info->code == ErrorCode::bad_settings) {
-        print_error(status.detail);  // The address: what the registry says is of a server's settings.
+        print_error(
+            status.detail);  // The address: what the registry says is of a server's settings.
         return exit_usage;
     }
     if (status.state == Status::State::closed || is_refused) {

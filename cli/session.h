@@ -54,8 +54,8 @@ private:
 
     Target target_;
     std::optional<Client> client_;
-    std::string trouble_;     ///< with the token
-    bool is_away_ = false;    ///< was on line, and is not
+    std::string trouble_;   ///< with the token
+    bool is_away_ = false;  ///< was on line, and is not
     bool is_following_ = false;
     bool is_watched_ = false;       ///< on_joined is set
     std::size_t joined_count_ = 0;  ///< how often it was told that it is a member

@@ -205,7 +205,8 @@ void ClientCore::answer_token() {
     } else if (options_.token.empty()) {
         step(client::TokenFailed{.is_final = true, .detail = "neither a token nor a user is set"});
     } else if (std::exchange(was_token_used_, true)) {
-        step(client::TokenFailed{.is_final = true, .detail = "the token has ended, and there is no other"});
+        step(client::TokenFailed{.is_final = true,
+                                 .detail = "the token has ended, and there is no other"});
     } else {
         step(client::TokenFetched{options_.token});
     }

@@ -27,7 +27,8 @@ TEST_CASE("an address may be written in every form in which addresses are seen")
     for (const char* text : {"h", "h:7400", "h/", "h:7400/connect", "ws://h", "ws://h:7400/connect",
                              "http://h", "http://h:7400", "http://h:7400/"}) {
         CAPTURE(text);
-        CHECK(parse_server_address(text).value() == ServerAddress{"h", "7400", "/connect", "h:7400"});
+        CHECK(parse_server_address(text).value() ==
+              ServerAddress{"h", "7400", "/connect", "h:7400"});
     }
     CHECK(parse_server_address("[::1]").value().shown == "[::1]:7400");
 }
@@ -42,8 +43,10 @@ TEST_CASE("a port that is not named is the one of the server that is meant") {
 
 TEST_CASE("what is no address is refused with a reason") {
     for (const char* url :
-         {"", "ftp://a", "://a", "wss://a", "https://a", "::1", "http://", "a:", ":7400", "ws://", "ws://:7400", "ws://a:", "ws://a:0", "ws://a:65536",
-          "ws://a:x", "ws://[::1", "ws://[::1]7400", "ws://a b", "ws://u:p@a", "ws://a/\r\nX: y"}) {
+         {"",           "ftp://a",        "://a",     "wss://a",      "https://a",
+          "::1",        "http://",        "a:",       ":7400",        "ws://",
+          "ws://:7400", "ws://a:",        "ws://a:0", "ws://a:65536", "ws://a:x",
+          "ws://[::1",  "ws://[::1]7400", "ws://a b", "ws://u:p@a",   "ws://a/\r\nX: y"}) {
         CAPTURE(url);
         const auto address = parse_server_address(url);
         REQUIRE_FALSE(address.has_value());

@@ -249,7 +249,8 @@ private:
 };
 
 struct ClientOptions {
-    /// `host[:7400]` or `ws://host[:7400][/path]`. One is picked at random, and another after a failure.
+    /// `host[:7400]` or `ws://host[:7400][/path]`. One is picked at random, and another after a
+    /// failure.
     std::vector<std::string> servers{"ws://127.0.0.1:7400"};
 
     /// Who you are. Either a user's name, which only servers in --dev accept …

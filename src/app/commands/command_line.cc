@@ -73,8 +73,9 @@ void add_format(CLI::App& command, Arguments& arguments) {
 }
 
 void add_target(CLI::App& command, Arguments& arguments) {
-    command.add_option("--server", arguments.target.server,
-                       "where to connect: host, host:port or ws://host:port")
+    command
+        .add_option("--server", arguments.target.server,
+                    "where to connect: host, host:port or ws://host:port")
         ->capture_default_str();
     command.add_option("--user", arguments.target.user, "your name; enough for a server in --dev");
     command.add_option("--token", arguments.target.token,
@@ -91,18 +92,23 @@ void add_target(CLI::App& command, Arguments& arguments) {
 }
 
 void add_admin_target(CLI::App& command, Arguments& arguments) {
-    command.add_option("--admin", arguments.admin.address, "the server's admin address: host or host:port")
+    command
+        .add_option("--admin", arguments.admin.address,
+                    "the server's admin address: host or host:port")
         ->capture_default_str();
-    command.add_option("--key-file", arguments.admin.key_file,
-                       "a file that holds the admin key: admin.key in the server's data folder, if the server "
-                       "is not in --dev");
+    command.add_option(
+        "--key-file", arguments.admin.key_file,
+        "a file that holds the admin key: admin.key in the server's data folder, if the server "
+        "is not in --dev");
     add_format(command, arguments);
 }
 
 void add_settings(CLI::App& command, Arguments& arguments) {
-    command.add_option("--config", arguments.settings.file, "a settings file; `muster config init` prints one");
-    command.add_option("--set", arguments.settings.assignments,
-                       "section.key=value, over file and environment")
+    command.add_option("--config", arguments.settings.file,
+                       "a settings file; `muster config init` prints one");
+    command
+        .add_option("--set", arguments.settings.assignments,
+                    "section.key=value, over file and environment")
         ->allow_extra_args(false);
     command.add_flag("--dev", arguments.settings.is_dev,
                      "for development: users without tokens, this machine only");
@@ -132,7 +138,8 @@ It joins the queue, sends, and leaves again.)");
 
     CLI::App* sub = app.add_subcommand("sub", "Show what happens in a queue, until Ctrl-C");
     sub->add_option("queue", a.sub.queue, "such as /room/lobby")->required();
-    sub->add_option("--mounts", a.sub.mounts, "only these, such as chat,scores; default: all")->delimiter(',');
+    sub->add_option("--mounts", a.sub.mounts, "only these, such as chat,scores; default: all")
+        ->delimiter(',');
     sub->add_option("--count", a.sub.count_max, "end after so many messages and changes");
     add_join(*sub, a.sub.joins);
     add_target(*sub, a);
@@ -141,7 +148,8 @@ It joins the queue, sends, and leaves again.)");
 
     CLI::App* history = app.add_subcommand("history", "Show the remembered messages of a mount");
     add_mount(*history, a.history.queue, a.history.mount);
-    history->add_option("--limit", a.history.limit, "at most so many, the youngest ones")->capture_default_str();
+    history->add_option("--limit", a.history.limit, "at most so many, the youngest ones")
+        ->capture_default_str();
     add_join(*history, a.history.joins);
     add_target(*history, a);
     history->footer("Such as: muster history /room/lobby chat --limit 10 --user dave");
@@ -157,8 +165,9 @@ void add_state_commands(CLI::App& app, Arguments& a, Action& action) {
         CLI::App* sub = state->add_subcommand(name, help);
         add_mount(*sub, a.state.queue, a.state.mount);
         add_target(*sub, a);
-        sub->callback(
-            [&a, &action, command] { action = [&a, command] { return command(a.target, a.state); }; });
+        sub->callback([&a, &action, command] {
+            action = [&a, command] { return command(a.target, a.state); };
+        });
         return sub;
     };
     CLI::App* get = add("get", "Print one key, or all", &cli::state_get);
@@ -180,7 +189,8 @@ void add_state_commands(CLI::App& app, Arguments& a, Action& action) {
 }
 
 void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
-    CLI::App* queue = app.add_subcommand("queue", "List, show, create and remove queues, as the backend does");
+    CLI::App* queue =
+        app.add_subcommand("queue", "List, show, create and remove queues, as the backend does");
     queue->footer("Such as: muster queue create /room/1 --key-file muster-data/admin.key");
     queue->require_subcommand(1);
     const auto add = [&](const char* name, const char* help, Action command) {
@@ -189,8 +199,9 @@ void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
         sub->callback([&action, command = std::move(command)] { action = command; });
         return sub;
     };
-    add("ls", "List queues", [&a] { return cli::queue_ls(a.admin, a.prefix); })
-        ->add_option("prefix", a.prefix, "such as /room/");
+    add("ls", "List queues", [&a] {
+        return cli::queue_ls(a.admin, a.prefix);
+    })->add_option("prefix", a.prefix, "such as /room/");
     add("show", "Describe a queue", [&a] { return cli::queue_show(a.admin, a.queue); })
         ->add_option("queue", a.queue, "such as /room/lobby")
         ->required();
@@ -219,7 +230,8 @@ int run_bench(const Arguments& a) {
 void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* bench = app.add_subcommand("bench", "Load a server and say what it did");
     bench->require_subcommand(1);
-    bench->footer("The server must lift its rates: --set 'gateway.op_rate=1000000/s burst 1000000'");
+    bench->footer(
+        "The server must lift its rates: --set 'gateway.op_rate=1000000/s burst 1000000'");
     const auto add = [&](const char* name, const char* help, bench::Work work) {
         CLI::App* sub = bench->add_subcommand(name, help);
         sub->add_option("--server", a.bench.server, "where to connect, as host:port")
@@ -242,7 +254,8 @@ void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
         sub->add_option("--seconds", a.bench.seconds, "to count, after one to warm up")
             ->check(CLI::Range(1, 3'600))
             ->capture_default_str();
-        sub->add_option("--server-pid", a.bench.server_pid, "the server's process, to tell its CPU time and memory");
+        sub->add_option("--server-pid", a.bench.server_pid,
+                        "the server's process, to tell its CPU time and memory");
         add_format(*sub, a);
         sub->callback([&a, &action, work] {
             action = [&a, work] {
@@ -280,11 +293,13 @@ int explain_command(const Arguments& a) {
 
 void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* serve = app.add_subcommand("serve", "Run a server");
-    serve->footer("To play with: muster serve --dev\n"
-                  "For others: muster config init > muster.toml, then muster serve --config "
-                  "muster.toml");
+    serve->footer(
+        "To play with: muster serve --dev\n"
+        "For others: muster config init > muster.toml, then muster serve --config "
+        "muster.toml");
     add_settings(*serve, a);
-    serve->callback([&a, &action] { action = [&a] { return serve_command(a.settings, a.program); }; });
+    serve->callback(
+        [&a, &action] { action = [&a] { return serve_command(a.settings, a.program); }; });
 
     CLI::App* config = app.add_subcommand("config", "Write, check and show settings");
     config->require_subcommand(1);
@@ -311,13 +326,17 @@ void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     token->footer("Such as: muster token --dev --user alice, for a server in --dev");
     token->add_option("--key-file", a.token.key_file, "another key, in place of the server's own");
     token->add_option("--kid", a.token.kid, "what the server's settings call that key");
-    token->add_option("--ttl", a.token.lifetime_s, "how long it is good, such as 90s or 1h; default: 1h, at most 24h")
-        ->transform(CLI::AsNumberWithUnit(
-            std::map<std::string, long>{{"s", 1}, {"m", 60}, {"h", 3600}},
-            CLI::AsNumberWithUnit::CASE_SENSITIVE));
-    token->callback([&a, &action] { action = [&a] { return token_command(a.token, a.settings); }; });
+    token
+        ->add_option("--ttl", a.token.lifetime_s,
+                     "how long it is good, such as 90s or 1h; default: 1h, at most 24h")
+        ->transform(
+            CLI::AsNumberWithUnit(std::map<std::string, long>{{"s", 1}, {"m", 60}, {"h", 3600}},
+                                  CLI::AsNumberWithUnit::CASE_SENSITIVE));
+    token->callback(
+        [&a, &action] { action = [&a] { return token_command(a.token, a.settings); }; });
 
-    CLI::App* explain = app.add_subcommand("explain", "Say what an error code means, and what to do");
+    CLI::App* explain =
+        app.add_subcommand("explain", "Say what an error code means, and what to do");
     explain->add_option("code", a.code, "such as M2003, not_member or 4003; none: list all");
     explain->add_flag("--markdown", a.as_markdown, "print the page of the reference");
     add_format(*explain, a);
@@ -352,11 +371,10 @@ std::string unknown_command(const CLI::App& app, int argc, const char* const* ar
         if (found == nullptr) {
             const std::string where = level == &app ? "" : " of '" + level->get_name() + "'";
             const std::string_view meant = closest(word, names);
-            return meant.empty()
-                       ? fmt::format("unknown command '{}'{}; there are: {}", word, where,
-                                     fmt::join(names, ", "))
-                       : fmt::format("unknown command '{}'{}; did you mean '{}'?", word, where,
-                                     meant);
+            return meant.empty() ? fmt::format("unknown command '{}'{}; there are: {}", word, where,
+                                               fmt::join(names, ", "))
+                                 : fmt::format("unknown command '{}'{}; did you mean '{}'?", word,
+                                               where, meant);
         }
         level = found;
     }

@@ -33,10 +33,11 @@ int token_command(const TokenArguments& arguments, const SettingsArguments& sett
     if (key.empty()) {
         cli::print_error(fmt::format("cannot read a key from {}", path));
         if (is_own) {
-            fmt::print(stderr,
-                       "  A server makes it when it first starts. Name the server's folder with "
-                       "--data, or its\n"
-                       "  settings with --config; `muster token --dev` is for a server in --dev.\n");
+            fmt::print(
+                stderr,
+                "  A server makes it when it first starts. Name the server's folder with "
+                "--data, or its\n"
+                "  settings with --config; `muster token --dev` is for a server in --dev.\n");
         }
         return cli::exit_failed;
     }
@@ -53,10 +54,9 @@ int token_command(const TokenArguments& arguments, const SettingsArguments& sett
         return cli::exit_failed;
     }
     const WallTime now = runtime::wall_now();
-    const auto token = keys.sign(
-        kid, {.user = UserId(arguments.user),
-              .expires = WallTime{now.ms + arguments.lifetime_s * 1000},
-              .issued_at = now});
+    const auto token = keys.sign(kid, {.user = UserId(arguments.user),
+                                       .expires = WallTime{now.ms + arguments.lifetime_s * 1000},
+                                       .issued_at = now});
     if (!token) {
         cli::print_error(token.error().detail);
         return cli::exit_usage;

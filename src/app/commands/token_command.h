@@ -15,8 +15,8 @@ struct TokenArguments {
     std::int64_t lifetime_s = 3600;
 };
 
-/// Prints a signed token for one user. `settings` are those of the server: with the same ones, it is
-/// the same data folder. Returns the program's exit code.
+/// Prints a signed token for one user. `settings` are those of the server: with the same ones, it
+/// is the same data folder. Returns the program's exit code.
 int token_command(const TokenArguments& arguments, const SettingsArguments& settings);
 
 }  // namespace muster::app

@@ -8,8 +8,8 @@
 namespace muster::server {
 
 /// Runs a whole server, gateways and node in one process, until SIGTERM or SIGINT; then says
-/// goodbye to clients, for at most `server.drain_time`, and returns. In --dev it greets with commands
-/// to try, which begin with `program`: how this one was called.
+/// goodbye to clients, for at most `server.drain_time`, and returns. In --dev it greets with
+/// commands to try, which begin with `program`: how this one was called.
 ///
 /// Threads: one per shard; the calling thread becomes the service thread (admin HTTP, signals).
 /// Errors:  whatever keeps it from starting (data folder, occupied port, missing rights): nothing

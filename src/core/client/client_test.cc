@@ -385,10 +385,10 @@ TEST_CASE("without another token, the client ends with the server's reason for r
         ErrorCode reason;
         const char* detail;
     };
-    for (const Case& one : {Case{4002, "M1002 token_expired", ErrorCode::token_expired, ""},
-                            Case{4001, "M1001 bad_token: exp is missing", ErrorCode::bad_token,
-                                 "exp is missing"},
-                            Case{4001, "no", ErrorCode::bad_token, "no"}}) {
+    for (const Case& one :
+         {Case{4002, "M1002 token_expired", ErrorCode::token_expired, ""},
+          Case{4001, "M1001 bad_token: exp is missing", ErrorCode::bad_token, "exp is missing"},
+          Case{4001, "no", ErrorCode::bad_token, "no"}}) {
         CAPTURE(one.text);
         Bench bench = bench_with_token();
         bench.step(Start{});
@@ -430,8 +430,7 @@ TEST_CASE("the text of a close tells the code where the close code stands for se
         CAPTURE(one.text);
         Bench bench;
         bench.step(Start{HashKey{1, 2}});
-        bench.step(
-            SocketClosed{.socket = bench.socket(), .close_code = 4000, .detail = one.text});
+        bench.step(SocketClosed{.socket = bench.socket(), .close_code = 4000, .detail = one.text});
         REQUIRE(bench.only<StatusChanged>() != nullptr);
         CHECK(bench.only<StatusChanged>()->reason == one.reason);
         CHECK(bench.only<StatusChanged>()->detail == one.detail);
