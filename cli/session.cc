@@ -166,8 +166,11 @@ std::optional<int> Session::enter(Queue& queue, bool joins) {
             return give_up();
         }
         const int code = print_outcome(*outcome, target_.format);
-        if (!joins && find_error(outcome->code) == &describe(ErrorCode::forbidden)) {
+        const ErrorInfo* info = joins ? nullptr : find_error(outcome->code);
+        if (info != nullptr && info->code == ErrorCode::forbidden) {
             fmt::print(stderr, "  If its members may listen, --join becomes one.\n");
+        } else if (info != nullptr && info->code == ErrorCode::no_queue) {
+            fmt::print(stderr, "  If anyone may create it, --join does.\n");
         }
         return code;
     }

@@ -74,6 +74,8 @@ test("a mistyped command is answered with a guess, or with all there are", async
         [["state", "gte"], "unknown command 'gte' of 'state'; did you mean 'get'?"],
         [["queue", "list"], "unknown command 'list' of 'queue'; did you mean 'ls'?"],
         [["dance"], "unknown command 'dance'; there are: serve, config, "],
+        [[], "a command is missing; there are: serve, config, "],
+        [["state"], "a command of 'state' is missing; there are: get, set, del, watch"],
     ] as const) {
         const { code, out, err } = await muster([...words]);
         expect({ code, out }, words.join(" ")).toEqual({ code: 2, out: "" });
@@ -92,6 +94,21 @@ test("every command that help and the reference of errors name is there", async 
         const { code, err } = await muster([...words.split(" "), "--help"]);
         expect({ words, code, err }).toEqual({ words, code: 0, err: "" });
     }
+});
+
+test("what help says to begin with works on a new server", async () => {
+    const { out } = await muster(["--help"]);
+    const shown = [...out.matchAll(/^ {2}(muster (?:sub|pub) .*)$/gm)].map((m) => m[1] as string);
+    expect(shown.length).toBe(2);
+    const fresh = await serverOfTest();
+    const [sub, pub] = shown.map((line) => line.replace("muster", binary)) as [string, string];
+    const watching = new Command(["sh", "-c", `exec ${sub}`], { server: fresh });
+    await watching.lines.next();
+    const sent = await new Command(["sh", "-c", pub], { server: fresh }).end();
+    expect(sent).toMatchObject({ code: 0, err: "" });
+    await watching.lines.next((line) => line.includes('chat: carol {"text":"hi"}'));
+    const bare = await muster(["sub", "/room/not-there-yet", "--user", "a"], { server: fresh });
+    expect(bare).toMatchObject({ code: 1, err: expect.stringMatching(/M2002[^]*--join/) });
 });
 
 test("every form of address is taken everywhere", async () => {

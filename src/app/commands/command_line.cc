@@ -83,8 +83,7 @@ void add_target(CLI::App& command, Arguments& arguments) {
     command.add_option("--token-file", arguments.target.token_file, "a file that holds your token");
     command
         .add_option("--patience", arguments.patience_s,
-                    "seconds to wait for an answer, or for a connection that hangs; one that is "
-                    "refused ends the command at once")
+                    "seconds to wait for an answer; a refused connection ends at once")
         ->check(CLI::Range(0.001, 86'400.0))
         ->capture_default_str();
     command.add_flag("-v,--verbose", arguments.target.is_verbose, "say what is done on the way");
@@ -96,10 +95,8 @@ void add_admin_target(CLI::App& command, Arguments& arguments) {
         .add_option("--admin", arguments.admin.address,
                     "the server's admin address: host or host:port")
         ->capture_default_str();
-    command.add_option(
-        "--key-file", arguments.admin.key_file,
-        "a file that holds the admin key: admin.key in the server's data folder, if the server "
-        "is not in --dev");
+    command.add_option("--key-file", arguments.admin.key_file,
+                       "a file with the admin key, such as muster-data/admin.key; not for --dev");
     add_format(command, arguments);
 }
 
@@ -320,10 +317,11 @@ void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* token = app.add_subcommand("token", "Make a token for a user");
     token->add_option("--user", a.token.user, "whom it lets in")->required();
     token->add_option("--data", a.token.data_folder,
-                      "the server's data folder, whose key signs; default: the one that a server "
-                      "with the same --config, --set, --dev and environment has");
+                      "the server's data folder, whose key signs; default: as in the settings");
     add_settings(*token, a);
-    token->footer("Such as: muster token --dev --user alice, for a server in --dev");
+    token->footer(
+        "Such as: muster token --config muster.toml --user alice\n"
+        "The settings are those of the server, so that its data folder is found.");
     token->add_option("--key-file", a.token.key_file, "another key, in place of the server's own");
     token->add_option("--kid", a.token.kid, "what the server's settings call that key");
     token
@@ -353,12 +351,13 @@ void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
     });
 }
 
-// Returns what to say of the first word that should name a command and does not; empty: they do.
-std::string unknown_command(const CLI::App& app, int argc, const char* const* argv) {
+// Returns what to say of the first word that should name a command and does not, or is missing;
+// empty: all is well so far.
+std::string command_trouble(const CLI::App& app, int argc, const char* const* argv) {
     const CLI::App* level = &app;
-    for (int i = 1; i < argc; ++i) {
+    for (int i = 1;; ++i) {
         const auto commands = level->get_subcommands([](const CLI::App*) { return true; });
-        const std::string_view word = argv[i];
+        const std::string_view word = i < argc ? argv[i] : "";
         if (commands.empty() || word.starts_with('-')) {
             return {};
         }
@@ -370,20 +369,21 @@ std::string unknown_command(const CLI::App& app, int argc, const char* const* ar
         }
         if (found == nullptr) {
             const std::string where = level == &app ? "" : " of '" + level->get_name() + "'";
+            const std::string all = fmt::format("there are: {}", fmt::join(names, ", "));
+            if (i >= argc) {
+                return fmt::format("a command{} is missing; {} (--help says more)", where, all);
+            }
             const std::string_view meant = closest(word, names);
-            return meant.empty() ? fmt::format("unknown command '{}'{}; there are: {}", word, where,
-                                               fmt::join(names, ", "))
-                                 : fmt::format("unknown command '{}'{}; did you mean '{}'?", word,
-                                               where, meant);
+            return fmt::format("unknown command '{}'{}; {}", word, where,
+                               meant.empty() ? all : fmt::format("did you mean '{}'?", meant));
         }
         level = found;
     }
-    return {};
 }
 
 constexpr const char* general_footer = R"(
 To begin with: `muster serve --dev` in one terminal, then in another
-  muster sub /room/lobby --user dave
+  muster sub /room/lobby --join --user dave
   muster pub /room/lobby chat '{"text":"hi"}' --user carol
 Each command has a --help of its own. In place of options, the environment may say MUSTER_SERVER,
 MUSTER_TOKEN, MUSTER_ADMIN, MUSTER_ADMIN_KEY_FILE and MUSTER_CONFIG.
@@ -407,7 +407,7 @@ int run_command_line(int argc, char** argv) {
     add_state_commands(app, arguments, action);
     add_queue_commands(app, arguments, action);
     add_bench_commands(app, arguments, action);
-    if (const std::string trouble = unknown_command(app, argc, argv); !trouble.empty()) {
+    if (const std::string trouble = command_trouble(app, argc, argv); !trouble.empty()) {
         cli::print_error(trouble);
         return cli::exit_usage;
     }
