@@ -1,4 +1,6 @@
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/server/service_site.h"
@@ -71,10 +73,14 @@ std::string metrics_text(const std::vector<ShardReport>& reports) {
     gateway::Counters sum;
     std::uint64_t actors = 0;
     std::uint64_t pauses = 0;
+    std::uint64_t ops_refused = 0;
+    std::uint64_t events_conflated = 0;
     for (const auto& report : reports) {
         sum += report.gateway;
         actors += report.actors;
         pauses += report.accept_pauses;
+        ops_refused += report.ops_refused;
+        events_conflated += report.events_conflated;
     }
     observe::MetricsText text;
     for (const auto& metric : gateway_metrics) {
@@ -90,6 +96,12 @@ std::string metrics_text(const std::vector<ShardReport>& reports) {
     text.begin("muster_accept_pauses_total", MetricKind::counter,
                "Times that accepting waited for free descriptors.");
     text.add(pauses);
+    text.begin("muster_ops_refused_busy_total", MetricKind::counter,
+               "Operations answered BUSY because too much waited for another shard.");
+    text.add(ops_refused);
+    text.begin("muster_events_conflated_between_shards_total", MetricKind::counter,
+               "Events replaced by a newer one of their queue while they waited for another shard.");
+    text.add(events_conflated);
     text.begin("muster_shard_turns_total", MetricKind::counter, "Turns of a shard's loop.");
     for (const auto& report : reports) {
         text.add(report.turns, {{"shard", std::to_string(report.shard.value)}});

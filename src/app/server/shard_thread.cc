@@ -1,10 +1,13 @@
 #include "app/server/shard_thread.h"
 
-#include <algorithm>
+#include <cstddef>
 #include <utility>
+#include <variant>
 
-#include "base/check.h"
+#include "app/roles/overload.h"
+#include "core/gateway/messages.h"
 #include "shell/runtime/clock.h"
+#include "shell/runtime/doorbell.h"
 
 namespace muster::server {
 namespace {
@@ -15,7 +18,12 @@ constexpr std::uint64_t doorbell_token = net::ClientSockets::listener_token | 1U
 // A turn takes this much of one channel at most, so that sockets get their share.
 constexpr int taken_from_channel_max = 4096;
 
-constexpr Duration congestion_wait = std::chrono::milliseconds{1};
+// The first sockets of a turn may fill a channel: once they have sent this much, it is handed on, to
+// see whether the others are still to be read.
+constexpr std::size_t departures_max = 256;
+
+// Nobody rings when a full channel has room again.
+constexpr Duration full_channel_wait = std::chrono::milliseconds{1};
 
 }  // namespace
 
@@ -27,7 +35,7 @@ ShardThread::ShardThread(const ShardSettings& settings, std::shared_ptr<const ro
       machine_(settings.shard, std::move(site), settings.seed),
       sockets_(poller_, std::move(listener), settings.sockets,
                [this](const gateway::Event& event) { machine_.step(event); }),
-      kept_for_shards_(switchboard.shard_count()) {
+      post_(switchboard, settings.shard) {
     poller_.add(switchboard_.bell_of(settings.shard).fd(), EPOLLIN, doorbell_token);
 }
 
@@ -41,15 +49,28 @@ void ShardThread::run() {
     while (!stops_by_ || (sockets_.open_count() > 0 && now_ < *stops_by_)) {
         turn();
     }
-    kept_for_service_.emplace_back(ShardStopped{settings_.shard});
-    while (!kept_for_service_.empty()) {
-        retry_kept();
+    post_.send(FromShard{ShardStopped{settings_.shard}});
+    post_.hand_on();
+    while (!post_.service_has_all()) {
         std::this_thread::yield();
+        post_.hand_on();
     }
 }
 
 void ShardThread::turn() {
     ++turns_;
+    const auto ready = sleep();
+    now_ = runtime::monotonic_now();
+    machine_.begin_turn(now_, runtime::wall_now());
+    serve_sockets(ready);
+    take_from_channels();
+    machine_.step();
+    sockets_.time_passed(now_);
+    sockets_.flush(machine_.outputs, now_);
+    carry_off();
+}
+
+std::span<const epoll_event> ShardThread::sleep() {
     runtime::Doorbell& bell = switchboard_.bell_of(settings_.shard);
     auto timeout = time_to_sleep();
     if (timeout != Duration::zero()) {
@@ -58,26 +79,40 @@ void ShardThread::turn() {
             timeout = Duration::zero();
         }
     }
+    if (timeout && *timeout > Duration::zero() && !reads_sockets()) {
+        // What the sockets have sent is not taken, so the poller would return at once, every time.
+        bell.sleep(*timeout);
+        timeout = Duration::zero();
+    }
     const auto ready = poller_.wait(timeout);
     bell.awake();
-    now_ = runtime::monotonic_now();
-    machine_.begin_turn(now_, runtime::wall_now());
-    const bool is_congested_now = is_congested();
-    for (const auto& event : ready) {
-        if (event.data.u64 != doorbell_token && !is_congested_now) {
-            sockets_.ready(event.data.u64, event.events, now_);
+    return ready;
+}
+
+// While channels are full, sockets are not read, so that less comes; but when the server stops, all
+// that still comes is their end.
+bool ShardThread::reads_sockets() const noexcept { return stops_by_ || !post_.is_blocked(); }
+
+void ShardThread::serve_sockets(std::span<const epoll_event> ready) {
+    for (std::size_t i = 0; i < ready.size(); ++i) {
+        // Another one is first each turn: reading may end in between.
+        const auto& event = ready[(i + turns_) % ready.size()];
+        if (event.data.u64 == doorbell_token) {
+            continue;
+        }
+        if (machine_.departures.size() >= departures_max) {
+            carry_off();
+        }
+        const std::uint32_t events = reads_sockets() ? event.events : event.events & EPOLLOUT;
+        if (events != 0) {
+            sockets_.ready(event.data.u64, events, now_);
         }
     }
-    take_from_channels();
-    machine_.step();
-    sockets_.time_passed(now_);
-    sockets_.flush(machine_.outputs, now_);
-    hand_on();
 }
 
 std::optional<Duration> ShardThread::time_to_sleep() {
-    if (is_congested()) {
-        return congestion_wait;
+    if (!post_.empty()) {
+        return full_channel_wait;
     }
     if (!machine_.outputs.empty() || !machine_.departures.empty()) {
         return Duration::zero();
@@ -121,19 +156,31 @@ void ShardThread::take_from_channels() {
 
 void ShardThread::take(ToShard item) {
     if (auto* message = std::get_if<actor::Message>(&item)) {
-        machine_.step(std::move(*message));
+        take(std::move(*message));
     } else if (const auto* counters = std::get_if<ReadCounters>(&item)) {
         report(counters->request);
     } else if (const auto* names = std::get_if<ListNames>(&item)) {
-        push(switchboard_.to_service(settings_.shard), kept_for_service_,
-             FromShard{NamesReport{names->request,
-                                   machine_.buckets().names(names->prefix, names->after,
-                                                            names->count_max)}});
-        switchboard_.bell_of_service().ring();
+        post_.send(FromShard{NamesReport{
+            names->request,
+            machine_.buckets().names(names->prefix, names->after, names->count_max)}});
     } else if (!stops_by_) {
         stops_by_ = now_ + settings_.drain_time;
         sockets_.stop_accepting();
         machine_.step(gateway::Stopping{});
+    }
+}
+
+void ShardThread::take(actor::Message message) {
+    if (post_.is_strained()) {
+        if (auto busy = roles::busy_answer(message)) {
+            ++ops_refused_;
+            machine_.step(*std::move(busy));
+            return;
+        }
+    }
+    machine_.step(std::move(message));
+    if (machine_.departures.size() >= departures_max) {
+        carry_off();
     }
 }
 
@@ -146,69 +193,17 @@ void ShardThread::report(RequestId request) {
     report.sockets = sockets_.open_count();
     report.accept_pauses = sockets_.accept_pauses();
     report.turns = turns_;
-    push(switchboard_.to_service(settings_.shard), kept_for_service_, FromShard{report});
-    switchboard_.bell_of_service().ring();
+    report.ops_refused = ops_refused_;
+    report.events_conflated = post_.events_conflated();
+    post_.send(FromShard{report});
 }
 
-void ShardThread::hand_on() {
-    retry_kept();
-    if (machine_.departures.empty()) {
-        return;
-    }
-    std::vector<bool> rings(switchboard_.shard_count() + std::size_t{1});
+void ShardThread::carry_off() {
     for (auto& departure : machine_.departures) {
-        if (departure.to) {
-            const ShardId to = *departure.to;
-            push(switchboard_.to_shard(settings_.shard.value, to), kept_for_shards_[to.value],
-                 ToShard{std::move(departure.message)});
-            rings[to.value] = true;
-        } else {
-            push(switchboard_.to_service(settings_.shard), kept_for_service_,
-                 FromShard{std::move(departure.message)});
-            rings[switchboard_.shard_count()] = true;
-        }
+        post_.send(std::move(departure));
     }
     machine_.departures.clear();
-    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
-        if (rings[i]) {
-            switchboard_.bell_of(ShardId{i}).ring();
-        }
-    }
-    if (rings[switchboard_.shard_count()]) {
-        switchboard_.bell_of_service().ring();
-    }
-}
-
-template <typename Item>
-void ShardThread::push(runtime::Channel<Item>& channel, std::vector<Item>& kept, Item item) {
-    if (!kept.empty() || !channel.push(item)) {
-        kept.push_back(std::move(item));
-    }
-}
-
-bool ShardThread::is_congested() const noexcept {
-    return !kept_for_service_.empty() ||
-           std::any_of(kept_for_shards_.begin(), kept_for_shards_.end(),
-                       [](const auto& kept) { return !kept.empty(); });
-}
-
-void ShardThread::retry_kept() {
-    const auto retry = [](auto& channel, auto& kept) {
-        std::size_t taken = 0;
-        while (taken < kept.size() && channel.push(kept[taken])) {
-            ++taken;
-        }
-        kept.erase(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(taken));
-        return taken > 0;
-    };
-    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
-        if (retry(switchboard_.to_shard(settings_.shard.value, ShardId{i}), kept_for_shards_[i])) {
-            switchboard_.bell_of(ShardId{i}).ring();
-        }
-    }
-    if (retry(switchboard_.to_service(settings_.shard), kept_for_service_)) {
-        switchboard_.bell_of_service().ring();
-    }
+    post_.hand_on();
 }
 
 }  // namespace muster::server

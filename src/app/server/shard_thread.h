@@ -1,15 +1,22 @@
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <thread>
-#include <vector>
 
 #include "app/roles/shard_machine.h"
+#include "app/server/shard_post.h"
 #include "app/server/switchboard.h"
 #include "base/ids.h"
+#include "base/time.h"
+#include "core/actor/messages.h"
 #include "shell/net/client_sockets.h"
+#include "shell/net/listener.h"
 #include "shell/runtime/poller.h"
 
 namespace muster::server {
@@ -25,7 +32,9 @@ struct ShardSettings {
 /// and carries off what they put out.
 ///
 /// A turn: sleep until something is ready; read every ready socket; take what the channels hold; do
-/// what is due; write, once per connection; hand on, ringing each receiver once.
+/// what is due; write, once per connection; hand on, ringing each receiver once. While another
+/// shard's channel is full, sockets are written but not read, and with too much waiting for it
+/// (ShardPost::busy_from) operations are answered BUSY. Nothing ever waits for another thread.
 ///
 /// Owns:   the machines, the sockets, the thread.
 /// Thread: made and ended by the main thread; everything between on its own.
@@ -44,15 +53,15 @@ public:
 private:
     void run();
     void turn();
+    [[nodiscard]] std::span<const epoll_event> sleep();
     [[nodiscard]] std::optional<Duration> time_to_sleep();
+    [[nodiscard]] bool reads_sockets() const noexcept;
     [[nodiscard]] bool channels_empty();
+    void serve_sockets(std::span<const epoll_event> ready);
     void take_from_channels();
     void take(ToShard item);
-    void hand_on();
-    template <typename Item>
-    void push(runtime::Channel<Item>& channel, std::vector<Item>& kept, Item item);
-    [[nodiscard]] bool is_congested() const noexcept;
-    void retry_kept();
+    void take(actor::Message message);
+    void carry_off();
     void report(RequestId request);
 
     ShardSettings settings_;
@@ -60,11 +69,10 @@ private:
     runtime::Poller poller_;
     roles::ShardMachine machine_;
     net::ClientSockets sockets_;
-    // What a full channel did not take, by receiver: while any is here, no socket is read.
-    std::vector<std::vector<ToShard>> kept_for_shards_;
-    std::vector<FromShard> kept_for_service_;
+    ShardPost post_;
     Instant now_{};
     std::uint64_t turns_ = 0;
+    std::uint64_t ops_refused_ = 0;
     std::optional<Instant> stops_by_;
     std::thread thread_;
 };

@@ -1,9 +1,12 @@
 #include "app/server/switchboard.h"
 
+#include <cstddef>
+#include <memory>
+
 namespace muster::server {
 namespace {
 
-// A sender whose channel is full keeps its messages and takes no new work: so these bound what a
+// A sender whose channel is full keeps its messages (ShardPost, ServiceSite): so these bound what a
 // burst may hold, not what may be sent.
 constexpr std::size_t messages_between_shards_max = 2048;
 constexpr std::size_t messages_of_service_max = 512;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,6 +43,8 @@ struct ShardReport {
     std::uint64_t sockets = 0;
     std::uint64_t accept_pauses = 0;
     std::uint64_t turns = 0;
+    std::uint64_t ops_refused = 0;       ///< BUSY, because a channel was over its bounds
+    std::uint64_t events_conflated = 0;  ///< on their way to another shard
 };
 struct NamesReport {
     RequestId request;

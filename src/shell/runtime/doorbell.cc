@@ -1,8 +1,11 @@
 #include "shell/runtime/doorbell.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 
+#include <chrono>
 #include <cstdint>
+#include <ctime>
 
 #include "base/check.h"
 
@@ -18,6 +21,13 @@ void Doorbell::ring() noexcept {
         // It can fail only where 2^64 - 2 rings have not been heard; then one more says nothing new.
         [[maybe_unused]] const auto written = write(event_.fd(), &one, sizeof one);
     }
+}
+
+void Doorbell::sleep(Duration limit) const noexcept {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(limit);
+    const timespec time{seconds.count(), std::chrono::nanoseconds(limit - seconds).count()};
+    pollfd bell{event_.fd(), POLLIN, 0};
+    [[maybe_unused]] const int count = ppoll(&bell, 1, &time, nullptr);  // Early is no harm.
 }
 
 void Doorbell::awake() noexcept {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "base/time.h"
 #include "shell/runtime/descriptor.h"
 
 namespace muster::runtime {
@@ -21,6 +22,10 @@ public:
 
     /// The owner: from here on, rings wake it.
     void about_to_sleep() noexcept { is_asleep_.store(true); }
+
+    /// The owner, after about_to_sleep(): sleeps until it is rung, or `limit` is over, whatever else
+    /// is ready.
+    void sleep(Duration limit) const noexcept;
 
     /// The owner is awake: rings cost the senders nothing any more.
     void awake() noexcept;
