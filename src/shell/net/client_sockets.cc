@@ -198,6 +198,9 @@ void ClientSockets::flush(gateway::Outputs& outputs, Instant now) {
     dirty_slots_.clear();
     outputs.clear();
     // Told last: what the machines put out in answer belongs to the next turn.
+    for (const ConnectionId id : std::exchange(lost_, {})) {
+        take_(gateway::SocketClosed{id});
+    }
     for (const ConnectionId id : std::exchange(blocked_, {})) {
         if (find(id) != nullptr) {
             take_(gateway::Blocked{id});
@@ -246,7 +249,8 @@ void ClientSockets::flush_socket(std::size_t slot, gateway::Outputs& outputs, In
         }
         const auto sent = send(socket.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            lost(id_of(slot));
+            lost_.push_back(id_of(slot));
+            close_socket(slot);
             return;
         }
         if (sent < static_cast<ssize_t>(bytes.size())) {

@@ -53,7 +53,8 @@ public:
     /// Handles what the poller reported under listener_token or a connection's id.
     void ready(std::uint64_t token, std::uint32_t events, Instant now);
 
-    /// Writes out what a turn has put out, one write a connection, and leaves `outputs` empty.
+    /// Writes out what a turn has put out, one write a connection. `outputs` then holds only what
+    /// the machines put out for the next turn, because of what they were told here.
     void flush(gateway::Outputs& outputs, Instant now);
 
     /// Accepts again after a pause, and closes what has lingered long enough.
@@ -112,6 +113,7 @@ private:
     std::vector<std::int32_t> next_output_;   // Links the outputs of one connection.
     std::vector<std::uint32_t> dirty_slots_;  // With outputs in this turn.
     std::vector<ConnectionId> blocked_;       // In this turn.
+    std::vector<ConnectionId> lost_;          // While writing this turn's outputs.
     Fifo<Lingering> lingering_;               // In the order of time.
     std::optional<Instant> accepts_again_at_;
     bool is_accepting_ = false;

@@ -5,9 +5,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -28,6 +34,7 @@ struct Bench {
     Instant now = runtime::monotonic_now();
     std::uint16_t port = 0;
     std::optional<ClientSockets> sockets;
+    std::optional<gateway::Output> on_closed;  ///< what a machine puts out when a socket is lost
 
     explicit Bench(const ClientSocketsSettings& settings = {}) {
         auto listener = listen_on("127.0.0.1:0", {});
@@ -46,6 +53,9 @@ struct Bench {
                              std::string(received->bytes.data(), received->bytes.size()));
         } else if (std::holds_alternative<gateway::SocketClosed>(event)) {
             events.emplace_back("closed");
+            if (on_closed) {
+                outputs.push_back(*std::exchange(on_closed, std::nullopt));
+            }
         } else if (std::holds_alternative<gateway::Blocked>(event)) {
             events.emplace_back("blocked");
         } else if (std::holds_alternative<gateway::Drained>(event)) {
@@ -261,6 +271,23 @@ TEST_CASE("at the bound of connections accepting pauses until one goes") {
     CHECK(bench.opened.size() == 1);
     first.close();
     bench.turn_until([&] { return bench.opened.size() == 2; });
+}
+
+TEST_CASE("what is put out because a write failed reaches its client") {
+    Bench bench;
+    Descriptor gone = bench.connect_and_accept();
+    const Descriptor other = bench.connect_and_accept();
+    const linger at_once{1, 0};  // Closing sends a reset.
+    REQUIRE(setsockopt(gone.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    gone.close();
+    bench.on_closed = gateway::Output{bench.opened[1], SharedText("alice has left"), false};
+    // The one that is written first finds the reset; the poller has not been asked yet.
+    bench.put(bench.opened[0], "are you there?");
+    bench.sockets->flush(bench.outputs, bench.now);
+    REQUIRE(bench.has("closed"));
+    REQUIRE(bench.outputs.size() == 1);
+    bench.sockets->flush(bench.outputs, bench.now);
+    CHECK(read_all(other.fd(), 14) == "alice has left");
 }
 
 }  // namespace
