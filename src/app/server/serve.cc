@@ -289,7 +289,8 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
         ShardSettings shard;
         shard.shard = ShardId{i};
         shard.seed = runtime::random_bits();
-        shard.sockets.connections_max = settings.gateway.max_connections / shard_count + 1;
+        shard.sockets.connections_max =
+            connections_share(settings.gateway.max_connections, shard_count, shard.shard);
         shard.drain_time = settings.server.drain_time;
         shards.push_back(std::make_unique<ShardThread>(shard, *site, std::move((*listeners)[i]),
                                                        switchboard));

@@ -1,6 +1,7 @@
 #include "app/server/service_site.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "shell/runtime/clock.h"
@@ -33,8 +34,9 @@ void ServiceSite::ask(QueueName to, admin::MakeBody make_body,
         return;
     }
     const ShardId shard = placement_.shard_of(placement_.bucket_of(to.text()));
-    send(shard, actor::Message{actor::ServiceAddress{}, actor::ActorAddress{std::move(to)},
-                               make_body(*request)});
+    send(shard, request,
+         actor::Message{actor::ServiceAddress{}, actor::ActorAddress{std::move(to)},
+                        make_body(*request)});
 }
 
 void ServiceSite::list(admin::ListQuestion question,
@@ -44,9 +46,8 @@ void ServiceSite::list(admin::ListQuestion question,
     if (!request) {
         return;
     }
-    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
-        send(ShardId{i}, ListNames{*request, question.prefix, question.after, question.count_max});
-    }
+    send_to_all(*request,
+                ListNames{*request, question.prefix, question.after, question.count_max});
 }
 
 void ServiceSite::metrics(std::function<void(std::string)> then) {
@@ -54,9 +55,7 @@ void ServiceSite::metrics(std::function<void(std::string)> then) {
     if (!request) {
         return;
     }
-    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
-        send(ShardId{i}, ReadCounters{*request});
-    }
+    send_to_all(*request, ReadCounters{*request});
 }
 
 void ServiceSite::stop_shards(std::function<void()> then) {
@@ -64,28 +63,52 @@ void ServiceSite::stop_shards(std::function<void()> then) {
     then_stopped_ = std::move(then);
     shards_stopping_ = switchboard_.shard_count();
     for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
-        send(ShardId{i}, StopShard{});
+        send(ShardId{i}, std::nullopt, StopShard{});
     }
 }
 
-void ServiceSite::send(ShardId to, ToShard item) {
+void ServiceSite::send(ShardId to, std::optional<RequestId> request, ToShard item) {
     auto& kept = kept_[to.value];
     auto& channel = switchboard_.to_shard(switchboard_.shard_count(), to);
-    if (!kept.empty() || !channel.push(item)) {
-        kept.push_back(std::move(item));  // Bounded: each belongs to an open question.
+    if (kept.empty() && channel.push(item)) {
+        switchboard_.bell_of(to).ring();
+    } else {
+        kept.push(Kept{request, std::move(item)});
     }
-    switchboard_.bell_of(to).ring();
 }
 
+void ServiceSite::send_to_all(RequestId request, const ToShard& item) {
+    for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
+        send(ShardId{i}, request, item);
+    }
+}
+
+// The oldest stand first, so all whose time is over are gone after this.
 void ServiceSite::flush_kept() {
     for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
         auto& kept = kept_[i];
         auto& channel = switchboard_.to_shard(switchboard_.shard_count(), ShardId{i});
-        while (!kept.empty() && channel.push(kept.front())) {
-            kept.pop_front();
+        bool has_sent = false;
+        while (!kept.empty()) {
+            const bool is_wanted = !kept[0].request || questions_.contains(*kept[0].request);
+            if (is_wanted && !channel.push(kept[0].item)) {
+                break;
+            }
+            kept.pop();
+            has_sent = has_sent || is_wanted;
+        }
+        if (has_sent) {
             switchboard_.bell_of(ShardId{i}).ring();
         }
     }
+}
+
+std::size_t ServiceSite::kept_count() const noexcept {
+    std::size_t count = 0;
+    for (const auto& kept : kept_) {
+        count += kept.size();
+    }
+    return count;
 }
 
 // ---- Answers ---------------------------------------------------------------------------------
@@ -169,13 +192,13 @@ void ServiceSite::take(NamesReport report) {
 
 void ServiceSite::time_passed(Instant now) {
     now_ = now;
-    flush_kept();
     // Numbers grow with time, so the first ones are the oldest.
     while (!questions_.empty() && questions_.begin()->second.asked_at + deadline <= now) {
         Question question = std::move(questions_.begin()->second);
         questions_.erase(questions_.begin());
         give_up(std::move(question));
     }
+    flush_kept();
 }
 
 void ServiceSite::give_up(Question question) {

@@ -1,16 +1,21 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "app/server/switchboard.h"
+#include "base/fifo.h"
 #include "base/ids.h"
+#include "base/name.h"
 #include "base/time.h"
+#include "core/actor/messages.h"
 #include "core/ring/placement.h"
 #include "shell/admin/site.h"
 
@@ -21,7 +26,11 @@ namespace muster::server {
 ///
 /// Thread:     the service thread.
 /// Invariants: every question is answered once, at the latest at its deadline, with nothing. At
-///             most questions_max are open; more are answered with nothing at once.
+///             most questions_max are open; more are answered with nothing at once. What waits for a
+///             full channel is one item of an open question each, or a stop.
+/// Too late:   a number is never used again, so an answer after the deadline finds no question and
+///             is dropped. What has not left to a full channel by then never leaves: the asker has
+///             been told that nothing is known of it, and would ask again.
 class ServiceSite final : public admin::Site {
 public:
     static constexpr Duration deadline = std::chrono::seconds{5};
@@ -48,6 +57,9 @@ public:
     /// Gives up on questions whose deadline is over.
     void time_passed(Instant now);
 
+    /// How many items wait for a full channel.
+    [[nodiscard]] std::size_t kept_count() const noexcept;
+
 private:
     struct ToActor {
         std::function<void(std::optional<admin::Reply>)> then;
@@ -68,8 +80,15 @@ private:
         std::variant<ToActor, ToAllForNames, ToAllForCounters> what;
     };
 
+    /// What a full channel did not take.
+    struct Kept {
+        std::optional<RequestId> request;  ///< whose it is; nothing: it is to leave in any case
+        ToShard item;
+    };
+
     std::optional<RequestId> open(decltype(Question::what) what);
-    void send(ShardId to, ToShard item);
+    void send(ShardId to, std::optional<RequestId> request, ToShard item);
+    void send_to_all(RequestId request, const ToShard& item);
     void flush_kept();
     void take(FromShard item);
     void take(actor::Message message);
@@ -83,7 +102,7 @@ private:
     bool is_ready_ = false;
     RequestId last_request_;
     std::map<RequestId, Question> questions_;
-    std::vector<std::deque<ToShard>> kept_;  ///< what a full channel did not take, by shard
+    std::vector<Fifo<Kept>> kept_;  ///< by shard
     std::size_t shards_stopping_ = 0;
     std::function<void()> then_stopped_;
 };

@@ -28,6 +28,17 @@ struct ShardSettings {
     Duration drain_time = std::chrono::seconds{10};  ///< for last bytes, when the server stops
 };
 
+/// Returns how many of `connections_max` the shard number `shard` of `shard_count` may have: all
+/// shares make up the whole, but each is at least 1, or its part of the port would be dead.
+[[nodiscard]] constexpr std::uint32_t connections_share(std::uint32_t connections_max,
+                                                        std::uint16_t shard_count,
+                                                        ShardId shard) noexcept {
+    const std::uint32_t share = connections_max / shard_count;
+    const std::uint32_t rest = connections_max % shard_count;
+    const std::uint32_t own = shard.value < rest ? share + 1 : share;
+    return own == 0 ? 1 : own;
+}
+
 /// One shard: a thread that drives the shard's machines with what its sockets and channels bring,
 /// and carries off what they put out.
 ///

@@ -141,6 +141,17 @@ struct Bench {
     }
 };
 
+TEST_CASE("the shards' shares of the connections make up the configured maximum") {
+    for (const std::uint32_t connections_max : {4U, 7U, 100'000U, 100'003U}) {
+        std::uint32_t sum = 0;
+        for (std::uint16_t i = 0; i < 4; ++i) {
+            sum += connections_share(connections_max, 4, ShardId{i});
+        }
+        CHECK(sum == connections_max);
+    }
+    CHECK(connections_share(1, 4, ShardId{3}) == 1);  // Nobody's part of the port is dead.
+}
+
 TEST_CASE("where a shard takes nothing, operations of others are soon answered BUSY") {
     Bench bench;
     bench.create();
