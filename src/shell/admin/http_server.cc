@@ -3,8 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <functional>
+#include <iterator>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -29,6 +35,7 @@ using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 
 constexpr std::size_t header_count_max = 64;
+constexpr std::size_t head_read_bytes = 1024;  // In one go; a usual head is smaller.
 constexpr std::size_t target_bytes_max = std::size_t{4} * 1024;
 
 // How long and how much is still read of a request that was refused, so that the answer reaches its
@@ -255,10 +262,41 @@ private:
         parser_.emplace();
         parser_->header_limit(settings().head_bytes_max);
         parser_->body_limit(settings().body_bytes_max);
+        read_head();
+    }
+
+    /// Reads on until the whole head is here, and looks at what the parser would hide: it unfolds a
+    /// header that goes on in the next line.
+    void read_head() {
+        const std::string_view bytes{static_cast<const char*>(buffer_.cdata().data()),
+                                     buffer_.size()};
+        const std::size_t end = bytes.find("\r\n\r\n");
+        if (end == bytes.npos && bytes.size() < settings().head_bytes_max) {
+            read_more_of_head();
+            return;
+        }
+        const std::string_view head = bytes.substr(0, end);
+        if (head.find("\r\n ") != head.npos || head.find("\r\n\t") != head.npos) {
+            refuse_and_close(refused(400, "a header may not go on in the next line"));
+            return;
+        }
         http::async_read_header(socket_, buffer_, *parser_,
                                 [self = shared_from_this()](const error_code& failed, std::size_t) {
                                     self->take_head(failed);
                                 });
+    }
+
+    void read_more_of_head() {
+        const std::size_t room = settings().head_bytes_max - buffer_.size();
+        socket_.async_read_some(
+            buffer_.prepare(std::min(room, head_read_bytes)),
+            [self = shared_from_this()](const error_code& failed, std::size_t byte_count) {
+                if (self->state_ == State::closed || self->is_refused(failed)) {
+                    return;
+                }
+                self->buffer_.commit(byte_count);
+                self->read_head();
+            });
     }
 
     void take_head(const error_code& failed) {

@@ -278,11 +278,16 @@ TEST_CASE("what two servers could read in two ways is refused with 400, and clos
           start + "X: a\x01z\r\n\r\n",
           start + "X : 1\r\n\r\n",
           std::string{"POST / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n"},
+          start + "X: a\rb\r\n\r\n",
+          start + "X: a\r\n b\r\n\r\n",
+          start + "Content-Length:\r\n\t3\r\n\r\nabc",
+          start + " X: a\r\n\r\n",
           std::string{"POST / HTTP/1.1\r\n\r\n"},
           std::string{"POST / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"},
           std::string{"GET  / HTTP/1.1\r\nHost: x\r\n\r\n"},
           std::string{"nonsense\r\n\r\n"},
-          start + std::string{"X: a\0b\r\n\r\n", 10}}) {
+          start + std::string{"X: a\0b\r\n\r\n", 10},
+          start + std::string{"X\0: ab\r\n\r\n", 11}}) {
         const std::string answer = last_words(bench, bytes);
         INFO(bytes, answer);
         CHECK(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"));
@@ -296,7 +301,7 @@ TEST_CASE("what two servers could read in two ways is refused with 400, and clos
 TEST_CASE("other versions of HTTP are refused") {
     ServerBench bench;
     for (const std::string_view line :
-         {"GET / HTTP/3.7", "PRI * HTTP/2.0", "GET / HTTP/1.2", "GET /"}) {
+         {"GET / HTTP/3.7", "PRI * HTTP/2.0", "GET / HTTP/1.2", "GET /", "GET / HTTP/1.1\nX: y"}) {
         const std::string answer = last_words(bench, std::string{line} + "\r\nHost: x\r\n\r\n");
         INFO(answer);
         const bool is_refused =
