@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/gateway/connection.h"
 #include "core/gateway/settings.h"
+#include "core/wire/accept_encoding.h"
+#include "core/wire/http_head.h"
 #include "core/wire/http_response.h"
 #include "core/wire/http_target.h"
 #include "core/wire/websocket_handshake.h"
@@ -110,20 +115,28 @@ void Connection::serve_page(std::string_view path, Context& ctx) {
     const std::string_view cache =
         page->is_immutable ? "public, max-age=31536000, immutable" : "no-cache";
     if (head.headers.find("if-none-match") == page->etag) {
-        wire::append_response_head(response, 304, {{"ETag", page->etag}, {"Cache-Control", cache}},
-                                   std::nullopt);
+        wire::append_response_head(
+            response, 304,
+            {{"ETag", page->etag}, {"Cache-Control", cache}, {"Vary", "Accept-Encoding"}},
+            std::nullopt);
     } else {
+        const bool is_zipped = wire::accepts_gzip(head.headers.find("accept-encoding").value_or(""));
+        const SharedText& body = is_zipped ? page->gzip : page->plain;
+        const std::array<wire::HeaderField, 8> headers{{
+            {"Content-Type", page->content_type},
+            {"ETag", page->etag},
+            {"Cache-Control", cache},
+            {"Vary", "Accept-Encoding"},
+            {"Content-Security-Policy", content_security_policy},
+            {"X-Content-Type-Options", "nosniff"},
+            {"Referrer-Policy", "no-referrer"},
+            {"Content-Encoding", "gzip"},  // The last one, left out where it is not true.
+        }};
         wire::append_response_head(response, 200,
-                                   {{"Content-Type", page->content_type},
-                                    {"Content-Encoding", "gzip"},
-                                    {"ETag", page->etag},
-                                    {"Cache-Control", cache},
-                                    {"Content-Security-Policy", content_security_policy},
-                                    {"X-Content-Type-Options", "nosniff"},
-                                    {"Referrer-Policy", "no-referrer"}},
-                                   page->gzip.size());
+                                   std::span(headers).first(headers.size() - (is_zipped ? 0 : 1)),
+                                   body.size());
         if (head.method == "GET") {
-            response += page->gzip.view();
+            response += body.view();
         }
     }
     since_ = ctx.now;

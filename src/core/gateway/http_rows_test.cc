@@ -268,8 +268,10 @@ TEST_CASE("only GET and HEAD are served") {
 struct Pages {
     static Settings settings(std::size_t bytes) {
         Settings with = settings_for_tests();
-        with.pages = {{"/", "text/html", "\"e1\"", SharedText(std::string(bytes, 'p'))},
-                      {"/assets/a.js", "text/javascript", "\"e2\"", SharedText("js"), true}};
+        with.pages = {{"/", "text/html", "\"e1\"", SharedText("zipped"), false,
+                       SharedText(std::string(bytes, 'p'))},
+                      {"/assets/a.js", "text/javascript", "\"e2\"", SharedText("zipped js"), true,
+                       SharedText("js")}};
         return with;
     }
     explicit Pages(std::size_t bytes = 10) : bench(settings(bytes)) {}
@@ -310,6 +312,21 @@ TEST_CASE("a page that the browser has is not sent again, and HEAD gets no body"
     pages.bench.peers.send(pages.peer, page_request("Connection: close\r\n"));
     CHECK(pages.peer.http.ends_with("pppppppppp"));
     pages.bench.check_end(pages.peer);
+}
+
+TEST_CASE("a page is sent gzip-encoded to who accepts that, and as it is to everybody else") {
+    Pages pages;
+    pages.bench.peers.send(pages.peer, page_request("Accept-Encoding: br, gzip\r\n"));
+    CHECK(pages.peer.http.find("Content-Encoding: gzip\r\n") != std::string::npos);
+    CHECK(pages.peer.http.find("Vary: Accept-Encoding\r\n") != std::string::npos);
+    CHECK(pages.peer.http.ends_with("\r\n\r\nzipped"));
+    for (const auto* header : {"", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0\r\n"}) {
+        pages.peer.http.clear();
+        pages.bench.peers.send(pages.peer, page_request(header));
+        CHECK(pages.peer.http.find("Content-Encoding") == std::string::npos);
+        CHECK(pages.peer.http.find("Vary: Accept-Encoding\r\n") != std::string::npos);
+        CHECK(pages.peer.http.ends_with("\r\n\r\npppppppppp"));
+    }
 }
 
 TEST_CASE("requests that come at once are answered in order") {

@@ -72,9 +72,10 @@ using Outputs = std::vector<Output>;
 struct Page {
     std::string path;  ///< `/`, `/assets/index-abc.js`
     std::string content_type;
-    std::string etag;           ///< with quotes
-    SharedText gzip;            ///< the body, always sent gzip-encoded
+    std::string etag;           ///< with quotes; weak (W/"…"), as it is that of both bodies
+    SharedText gzip;            ///< the body, gzip-encoded: for whoever accepts that
     bool is_immutable = false;  ///< its name changes with its content
+    SharedText plain;           ///< the body as it is: for everybody else
 };
 
 /// Limits of one gateway shard and its connections (GUARANTEES.md section 4).
