@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "base/units.h"
+
 namespace muster::app {
 namespace {
 

@@ -12,60 +12,14 @@
 
 #include <fmt/format.h>
 
+#include "base/units.h"
 #include "core/wire/json_writer.h"
 #include "core/wire/utf8.h"
 
 namespace muster::app {
 namespace {
 
-struct Unit {
-    std::string_view name;
-    std::uint64_t size;
-};
-
-// The biggest first, so that a text has the biggest that fits.
-constexpr std::array<Unit, 6> time_units{{{"d", 86'400'000'000},
-                                          {"h", 3'600'000'000},
-                                          {"m", 60'000'000},
-                                          {"s", 1'000'000},
-                                          {"ms", 1'000},
-                                          {"us", 1}}};
-constexpr std::array<Unit, 4> size_units{
-    {{"GiB", 1U << 30U}, {"MiB", 1U << 20U}, {"KiB", 1U << 10U}, {"B", 1}}};
-
 constexpr std::size_t text_bytes_max = 1'024;
-constexpr std::uint32_t rate_max = 1'000'000;
-
-/// Takes a number off the front of `text`.
-std::optional<std::uint64_t> take_number(std::string_view& text) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{}) {
-        return std::nullopt;
-    }
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    return number;
-}
-
-std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
-    const auto number = take_number(text);
-    for (const Unit& unit : units) {
-        if (number && unit.name == text &&
-            *number <= std::numeric_limits<std::uint64_t>::max() / unit.size) {
-            return *number * unit.size;
-        }
-    }
-    return std::nullopt;
-}
-
-std::string quantity_text(std::uint64_t quantity, std::span<const Unit> units) {
-    for (const Unit& unit : units) {
-        if (quantity % unit.size == 0) {
-            return fmt::format("{}{}", quantity / unit.size, unit.name);
-        }
-    }
-    return fmt::format("{}{}", quantity, units.back().name);
-}
 
 const std::string* text_in(const TomlValue& value) {
     return std::get_if<std::string>(&value.content);
@@ -165,21 +119,20 @@ Parsed<std::uint32_t> as_count(const TomlValue& value, std::uint32_t min, std::u
 
 Parsed<Duration> as_duration(const TomlValue& value, Duration min, Duration max) {
     const std::string* text = text_in(value);
-    const auto us = text != nullptr ? parse_quantity(*text, time_units) : std::nullopt;
-    if (!us) {
+    const auto duration = text != nullptr ? parse_duration(*text) : std::nullopt;
+    if (!duration) {
         return wants(R"(a duration with its unit, such as "250ms", "15s", "10m", "1h" or "7d")",
                      value);
     }
-    if (*us < static_cast<std::uint64_t>(min.count()) ||
-        *us > static_cast<std::uint64_t>(max.count())) {
+    if (*duration < min || *duration > max) {
         return wants(fmt::format("from {} to {}", duration_text(min), duration_text(max)), value);
     }
-    return Duration{static_cast<Duration::rep>(*us)};
+    return *duration;
 }
 
 Parsed<std::uint32_t> as_size(const TomlValue& value, std::uint32_t min, std::uint32_t max) {
     const std::string* text = text_in(value);
-    const auto bytes = text != nullptr ? parse_quantity(*text, size_units) : std::nullopt;
+    const auto bytes = text != nullptr ? parse_size(*text) : std::nullopt;
     if (!bytes) {
         return wants(R"(a size with its unit, such as "512B", "64KiB" or "1MiB")", value);
     }
@@ -190,32 +143,13 @@ Parsed<std::uint32_t> as_size(const TomlValue& value, std::uint32_t min, std::ui
 }
 
 Parsed<queue::RateLimit> as_rate(const TomlValue& value) {
-    const auto bad = [&value] {
+    const std::string* text = text_in(value);
+    const auto rate = text != nullptr ? parse_rate(*text) : std::nullopt;
+    if (!rate) {
         return wants(fmt::format(R"(a rate such as "5/s" or "5/s burst 20", up to {})", rate_max),
                      value);
-    };
-    const std::string* text = text_in(value);
-    if (text == nullptr) {
-        return bad();
     }
-    std::string_view rest = *text;
-    const auto per_second = take_number(rest);
-    if (!per_second || !rest.starts_with("/s")) {
-        return bad();
-    }
-    rest.remove_prefix(2);
-    auto burst = per_second;
-    constexpr std::string_view burst_word = " burst ";
-    if (rest.starts_with(burst_word)) {
-        rest.remove_prefix(burst_word.size());
-        burst = take_number(rest);
-    }
-    if (!rest.empty() || !burst || *per_second == 0 || *per_second > rate_max || *burst == 0 ||
-        *burst > rate_max) {
-        return bad();
-    }
-    return queue::RateLimit{.per_second = static_cast<std::uint32_t>(*per_second),
-                            .burst = static_cast<std::uint32_t>(*burst)};
+    return queue::RateLimit{.per_second = rate->per_second, .burst = rate->burst};
 }
 
 Parsed<ListenAddress> as_address(const TomlValue& value) {
@@ -298,19 +232,8 @@ std::string quoted_texts(const std::vector<std::string>& texts) {
     return out + "]";
 }
 
-std::string duration_text(Duration duration) {
-    const auto us = static_cast<std::uint64_t>(duration.count());
-    return us == 0 ? "0s" : quantity_text(us, time_units);
-}
-
-std::string size_text(std::uint64_t bytes) {
-    return bytes == 0 ? "0B" : quantity_text(bytes, size_units);
-}
-
 std::string rate_text(queue::RateLimit rate) {
-    return rate.per_second == rate.burst
-               ? fmt::format("{}/s", rate.per_second)
-               : fmt::format("{}/s burst {}", rate.per_second, rate.burst);
+    return muster::rate_text(Rate{rate.per_second, rate.burst});
 }
 
 std::string wants_one_of(const std::vector<std::string_view>& words, const TomlValue& value) {

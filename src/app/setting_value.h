@@ -56,12 +56,11 @@ using Parsed = tl::expected<T, std::string>;
 /// A list of such texts; untyped, they are parted by commas.
 [[nodiscard]] Parsed<std::vector<std::string>> as_texts(const TomlValue& value);
 
-/// How values are written, so that they are read as the same; in TOML and JSON alike.
+/// How values are written, so that they are read as the same; in TOML and JSON alike. Durations and
+/// sizes: base/units.h.
 [[nodiscard]] std::string quoted_text(std::string_view text);
 [[nodiscard]] std::string quoted_texts(const std::vector<std::string>& texts);
-[[nodiscard]] std::string duration_text(Duration duration);  ///< "15s"
-[[nodiscard]] std::string size_text(std::uint64_t bytes);    ///< "64KiB"
-[[nodiscard]] std::string rate_text(queue::RateLimit rate);  ///< "5/s burst 20"
+[[nodiscard]] std::string rate_text(queue::RateLimit rate);
 
 /// One of a few words and what it means.
 template <typename T>

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/units.h"
+
 using namespace muster;
 using namespace muster::app;
 using namespace std::chrono_literals;

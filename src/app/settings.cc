@@ -17,6 +17,7 @@
 #include "app/setting_value.h"
 #include "app/settings_file.h"
 #include "base/check.h"
+#include "base/units.h"
 
 namespace muster::app {
 namespace {

@@ -9,6 +9,7 @@
 #include "app/setting_table.h"
 #include "app/setting_value.h"
 #include "app/settings.h"
+#include "base/units.h"
 
 namespace muster::app {
 namespace {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/units.h"
 #include "core/wire/json_writer.h"
 #include "core/wire/names.h"
 #include "shell/admin/call.h"

@@ -18,10 +18,7 @@ namespace muster::admin {
 /// Appends the rules' fields, without the braces. parse_rules reads them back to the same.
 void append_rules(std::string& out, const queue::MountRules& rules);
 
-/// Reads a field such as "10m" (units: ms s m h d; "0s" is 0); `otherwise` where there is none.
+/// Reads a field such as "10m" (base/units.h); `otherwise` where there is none.
 [[nodiscard]] Duration parse_duration(Fields& fields, std::string_view name, Duration otherwise);
-
-/// Returns the duration with the biggest unit that fits without a rest: "10m".
-[[nodiscard]] std::string duration_text(Duration duration);
 
 }  // namespace muster::admin

@@ -104,12 +104,4 @@ TEST_CASE("rules that were shown can be sent again and mean the same") {
     });
 }
 
-TEST_CASE("a duration is shown with the biggest unit that fits") {
-    CHECK(duration_text(10min) == "10m");
-    CHECK(duration_text(90s) == "90s");
-    CHECK(duration_text(24h) == "1d");
-    CHECK(duration_text(1500ms) == "1500ms");
-    CHECK(duration_text(0s) == "0s");
-}
-
 }  // namespace muster::admin
