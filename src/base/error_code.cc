@@ -252,6 +252,30 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "writable.",
      "Repeat later with the same Idempotency-Key. Operators: look at the disk, and at the "
      "database and its log."},
+    {ErrorCode::no_recording, "no_recording", no_http, not_retryable,
+     "There is no such recording, or it was not said which one is meant.",
+     "The path is wrong, the files cannot be read, recording was off, nothing was recorded before "
+     "the end, or the files are of several shards or lives of a server.",
+     "Look at the names of the .rec files: life of the server, shard, number of the segment. Name "
+     "the files of one shard and one life."},
+    {ErrorCode::not_a_recording, "not_a_recording", no_http, not_retryable,
+     "The file is something else than a segment of a recording.",
+     "Another file was named, or it was compressed or changed on the way.",
+     "Name files that end in .rec as the server wrote them; unpack them first."},
+    {ErrorCode::newer_recording, "newer_recording", no_http, not_retryable,
+     "The recording was written by a newer Muster, in a form that this one cannot read.",
+     "The recording comes from another machine, or Muster was set back to an older version.",
+     "Replay it with the version that recorded it; the server's first log line names it."},
+    {ErrorCode::damaged_recording, "damaged_recording", no_http, not_retryable,
+     "The recording is damaged: what the file holds is not what was written.",
+     "A fault of the disk or of the copying, a change by another program, or a file that was cut "
+     "short though later ones follow it.",
+     "The message names the file and the place; all entries before it are good. Copy the file "
+     "again, or replay from a later segment."},
+    {ErrorCode::segment_missing, "segment_missing", no_http, not_retryable,
+     "A file between two others of the recording is missing.",
+     "It was removed or not copied. The server itself removes the oldest ones only.",
+     "Find the file that the message names, or replay only those that come after it."},
     {ErrorCode::bad_settings, "bad_settings", no_http, not_retryable,
      "A setting is wrong, so the server did not start or did not take the change.",
      "A misspelt key, a value without its unit, a file that is not there, or two settings that do "

@@ -60,6 +60,11 @@ bool is_enumerator(ErrorCode code) {
         case ErrorCode::user_offline:
         case ErrorCode::callout_denied:
         case ErrorCode::no_store:
+        case ErrorCode::no_recording:
+        case ErrorCode::not_a_recording:
+        case ErrorCode::newer_recording:
+        case ErrorCode::damaged_recording:
+        case ErrorCode::segment_missing:
         case ErrorCode::bad_settings:
         case ErrorCode::cannot_listen:
         case ErrorCode::no_access: return true;
