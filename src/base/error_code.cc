@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <system_error>
 
 #include "base/check.h"
@@ -355,6 +356,14 @@ const ErrorInfo* find_error(std::string_view text) noexcept {
     }
     const std::size_t place = place_of(static_cast<ErrorCode>(number));
     return place < registry.size() ? &registry[place] : nullptr;
+}
+
+std::optional<ErrorCode> error_code_of(std::uint32_t number) noexcept {
+    if (number > std::numeric_limits<std::uint16_t>::max()) {
+        return std::nullopt;
+    }
+    const auto code = static_cast<ErrorCode>(number);
+    return place_of(code) < registry.size() ? std::optional(code) : std::nullopt;
 }
 
 }  // namespace muster

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -88,5 +89,8 @@ struct ErrorInfo {
 
 /// Returns the entry whose label is `text` ("M2003", "m2003" or "2003"), or nullptr.
 [[nodiscard]] const ErrorInfo* find_error(std::string_view text) noexcept;
+
+/// Returns the code that has this number, or nothing where none has.
+[[nodiscard]] std::optional<ErrorCode> error_code_of(std::uint32_t number) noexcept;
 
 }  // namespace muster

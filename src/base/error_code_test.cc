@@ -173,6 +173,13 @@ TEST_CASE("describe and label lead to the same entry for every code") {
     CHECK(label(ErrorCode::not_member) == "M2003");
 }
 
+TEST_CASE("a code is found by its number, and by no other") {
+    CHECK(error_code_of(2003) == ErrorCode::not_member);
+    CHECK(error_code_of(0) == std::nullopt);
+    CHECK(error_code_of(2099) == std::nullopt);
+    CHECK(error_code_of(65'536 + 2003) == std::nullopt);
+}
+
 TEST_CASE("a label is found with a big M, a small one and none") {
     CHECK(find_error("M2003") == &describe(ErrorCode::not_member));
     CHECK(find_error("m2003") == &describe(ErrorCode::not_member));
