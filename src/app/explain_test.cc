@@ -1,6 +1,7 @@
 #include "app/explain.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <fstream>
 #include <iterator>
 #include <sstream>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -167,7 +168,8 @@ constexpr std::array table{
         "server.admin_body_bytes_max", "The longest body of a request to the admin API."),
 
     count<&S::gateway, &G::max_connections, 1, 10'000'000>(
-        "gateway.max_connections", "Client connections at once, shared out to the shards; more wait to be accepted."),
+        "gateway.max_connections",
+        "Client connections at once, in all shards; more wait to be accepted."),
     duration<&S::gateway, &G::handshake_time, 100, 10 * minute>(
         "gateway.handshake_time", "How long the handshake of a new connection may take."),
     duration<&S::gateway, &G::hello_time, 100, 10 * minute>(

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 

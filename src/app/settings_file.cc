@@ -2,6 +2,7 @@
 #include "app/settings_file.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <map>
 #include <sstream>

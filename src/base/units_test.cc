@@ -35,8 +35,8 @@ TEST_CASE("a size is a number and a unit, in powers of 1,024") {
     CHECK(parse_size("4KiB") == 4'096);
     CHECK(parse_size("1MiB") == 1'048'576);
     CHECK(parse_size("5GiB") == 5'368'709'120);
-    for (const std::string_view bad : {"", "4", "4K", "4kB", "4KB", "4kib", "-4KiB", "4 KiB", "4KiB ",
-                                       "18446744073709551615GiB"}) {
+    for (const std::string_view bad : {"", "4", "4K", "4kB", "4KB", "4kib", "-4KiB", "4 KiB",
+                                       "4KiB ", "18446744073709551615GiB"}) {
         CAPTURE(bad);
         CHECK_FALSE(parse_size(bad));
     }
@@ -70,7 +70,8 @@ TEST_CASE("quantities are written in the biggest unit that leaves no rest") {
 
 TEST_CASE("what is written is read as the same") {
     CHECK(rc::check("durations", [] {
-        const auto us = *rc::gen::inRange<std::int64_t>(0, std::numeric_limits<std::int64_t>::max());
+        const auto us =
+            *rc::gen::inRange<std::int64_t>(0, std::numeric_limits<std::int64_t>::max());
         const auto unit = *rc::gen::element<std::int64_t>(1, 1'000, 1'000'000, 60'000'000);
         const Duration wanted{us / unit * unit};
         RC_ASSERT(parse_duration(duration_text(wanted)) == wanted);

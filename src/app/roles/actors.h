@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
+#include <utility>
 
 #include "core/actor/actor.h"
 #include "core/queue/queue.h"

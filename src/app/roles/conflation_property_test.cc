@@ -1,5 +1,7 @@
 // Whatever happens in a room, and however its listeners read: what each of them makes of its frames
 // ends as what the room holds, or the listener was closed as too slow.
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>

@@ -1,5 +1,6 @@
 // GUARANTEES.md section 7, rows 41 to 48: what queues answer, as a client sees it.
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 

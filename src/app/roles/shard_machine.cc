@@ -1,6 +1,8 @@
 #include "app/roles/shard_machine.h"
 
+#include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace muster::roles {
 

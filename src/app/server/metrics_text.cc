@@ -100,7 +100,7 @@ std::string metrics_text(const std::vector<ShardReport>& reports) {
                "Operations answered BUSY because too much waited for another shard.");
     text.add(ops_refused);
     text.begin("muster_events_conflated_between_shards_total", MetricKind::counter,
-               "Events replaced by a newer one of their queue while they waited for another shard.");
+               "Events that a newer one of their queue replaced on the way to another shard.");
     text.add(events_conflated);
     text.begin("muster_shard_turns_total", MetricKind::counter, "Turns of a shard's loop.");
     for (const auto& report : reports) {

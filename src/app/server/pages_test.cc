@@ -15,8 +15,8 @@ TEST_CASE("each page can be sent with and without gzip") {
         CHECK_FALSE(page.plain.view().starts_with("\x1f\x8b"));
         CHECK(page.etag.starts_with("W/\""));  // One for two bodies: RFC 9110, 8.8.3.3.
     }
-    const auto start = std::find_if(pages.begin(), pages.end(),
-                                    [](const auto& page) { return page.path == "/"; });
+    const auto start =
+        std::find_if(pages.begin(), pages.end(), [](const auto& page) { return page.path == "/"; });
     if (start != pages.end()) {  // A build without web/ has no pages.
         CHECK(start->plain.view().find("<!doctype html>") != start->plain.view().npos);
     }

@@ -1,7 +1,10 @@
 #include "app/server/serve.h"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -54,7 +57,8 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
 Result<gateway::TokenKeys> token_keys(const app::Settings& settings,
                                       const coord::DataFolder& folder) {
     gateway::TokenKeys keys;
-    if (auto added = keys.add_hs256(coord::DataFolder::own_token_key_id, folder.token_key); !added) {
+    if (auto added = keys.add_hs256(coord::DataFolder::own_token_key_id, folder.token_key);
+        !added) {
         return tl::unexpected(added.error());
     }
     for (const auto& key : settings.token_keys) {
@@ -139,6 +143,31 @@ admin::GateSettings gate_settings(const app::Settings& settings, const coord::Da
         gate.keys.add(key.key, {key.name, role_of(key.role), {}});
     }
     return gate;
+}
+
+admin::HttpServerSettings admin_settings(const app::Settings& settings) {
+    admin::HttpServerSettings admin;
+    admin.address = settings.listen.admin.host;
+    admin.port = settings.listen.admin.port;
+    admin.body_bytes_max = settings.server.admin_body_bytes_max;
+    return admin;
+}
+
+std::vector<std::unique_ptr<ShardThread>> make_shards(
+    const app::Settings& settings, const std::shared_ptr<const roles::Site>& site,
+    std::vector<net::Listener> listeners, Switchboard& switchboard) {
+    std::vector<std::unique_ptr<ShardThread>> shards;
+    for (std::uint16_t i = 0; i < switchboard.shard_count(); ++i) {
+        ShardSettings shard;
+        shard.shard = ShardId{i};
+        shard.seed = runtime::random_bits();
+        shard.sockets.connections_max = connections_share(settings.gateway.max_connections,
+                                                          switchboard.shard_count(), shard.shard);
+        shard.drain_time = settings.server.drain_time;
+        shards.push_back(
+            std::make_unique<ShardThread>(shard, site, std::move(listeners[i]), switchboard));
+    }
+    return shards;
 }
 
 /// The service thread: admin HTTP, signals, the answers of the shards, time.
@@ -238,6 +267,31 @@ std::string dev_greeting(std::string_view program, const std::string& client,
         client, for_shell(program), is_usual ? "" : " --server " + client, admin);
 }
 
+/// Where the server really listens.
+struct Addresses {
+    std::string client;
+    std::uint16_t admin_port = 0;
+};
+
+void say_up(const app::Settings& settings, const coord::DataFolder& folder,
+            const Addresses& addresses, std::string_view program, observe::LogWriter& log) {
+    const std::string admin =
+        fmt::format("{}:{}", settings.listen.admin.host, addresses.admin_port);
+    log.write(observe::LogEvent::up, "Muster is up",
+              {{"version", app::version()},
+               {"roles", "gateway,node"},
+               {"client", addresses.client},
+               {"admin", admin},
+               {"shards", settings.server.shards},
+               {"epoch", folder.epoch.value},
+               {"data", folder.path},
+               {"settings", app::changed_values(settings)}});
+    if (settings.is_dev) {
+        fmt::print(stdout, "{}", dev_greeting(program, addresses.client, admin));
+        std::fflush(stdout);
+    }
+}
+
 }  // namespace
 
 Result<void> serve(const app::Settings& settings, std::string_view program) {
@@ -270,31 +324,18 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     ServiceSite service_site(switchboard, (*site)->placement);
     boost::asio::io_context io(1);
     admin::Api api(service_site, gate_settings(settings, *folder));
-    admin::HttpServerSettings admin_settings;
-    admin_settings.address = settings.listen.admin.host;
-    admin_settings.port = settings.listen.admin.port;
-    admin_settings.body_bytes_max = settings.server.admin_body_bytes_max;
-    auto admin_server = admin::HttpServer::listen(
-        io, admin_settings, [&api](const admin::Request& request, admin::Respond respond) {
-            api.handle(request, std::move(respond));
-        });
+    auto admin_server =
+        admin::HttpServer::listen(io, admin_settings(settings),
+                                  [&api](const admin::Request& request, admin::Respond respond) {
+                                      api.handle(request, std::move(respond));
+                                  });
     if (!admin_server) {
         return tl::unexpected(admin_server.error());
     }
 
     const std::string client_address =
         fmt::format("{}:{}", listeners->front().address, listeners->front().port);
-    std::vector<std::unique_ptr<ShardThread>> shards;
-    for (std::uint16_t i = 0; i < shard_count; ++i) {
-        ShardSettings shard;
-        shard.shard = ShardId{i};
-        shard.seed = runtime::random_bits();
-        shard.sockets.connections_max =
-            connections_share(settings.gateway.max_connections, shard_count, shard.shard);
-        shard.drain_time = settings.server.drain_time;
-        shards.push_back(std::make_unique<ShardThread>(shard, *site, std::move((*listeners)[i]),
-                                                       switchboard));
-    }
+    const auto shards = make_shards(settings, *site, *std::move(listeners), switchboard);
     Service service(io, switchboard, service_site, *log);
     for (const auto& shard : shards) {
         shard->start();
@@ -309,21 +350,7 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
             });
         });
     });
-    const std::string admin_address =
-        fmt::format("{}:{}", settings.listen.admin.host, admin_server->port());
-    log->write(observe::LogEvent::up, "Muster is up",
-               {{"version", app::version()},
-                {"roles", "gateway,node"},
-                {"client", client_address},
-                {"admin", admin_address},
-                {"shards", shard_count},
-                {"epoch", folder->epoch.value},
-                {"data", folder->path},
-                {"settings", app::changed_values(settings)}});
-    if (settings.is_dev) {
-        fmt::print(stdout, "{}", dev_greeting(program, client_address, admin_address));
-        std::fflush(stdout);
-    }
+    say_up(settings, *folder, {client_address, admin_server->port()}, program, *log);
     io.run();
     for (const auto& shard : shards) {
         shard->join();

@@ -46,8 +46,7 @@ void ServiceSite::list(admin::ListQuestion question,
     if (!request) {
         return;
     }
-    send_to_all(*request,
-                ListNames{*request, question.prefix, question.after, question.count_max});
+    send_to_all(*request, ListNames{*request, question.prefix, question.after, question.count_max});
 }
 
 void ServiceSite::metrics(std::function<void(std::string)> then) {

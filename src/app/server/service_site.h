@@ -26,8 +26,8 @@ namespace muster::server {
 ///
 /// Thread:     the service thread.
 /// Invariants: every question is answered once, at the latest at its deadline, with nothing. At
-///             most questions_max are open; more are answered with nothing at once. What waits for a
-///             full channel is one item of an open question each, or a stop.
+///             most questions_max are open; more are answered with nothing at once. Each item that
+///             waits for a full channel is of an open question, or a stop.
 /// Too late:   a number is never used again, so an answer after the deadline finds no question and
 ///             is dropped. What has not left to a full channel by then never leaves: the asker has
 ///             been told that nothing is known of it, and would ask again.

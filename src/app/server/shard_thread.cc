@@ -18,8 +18,8 @@ constexpr std::uint64_t doorbell_token = net::ClientSockets::listener_token | 1U
 // A turn takes this much of one channel at most, so that sockets get their share.
 constexpr int taken_from_channel_max = 4096;
 
-// The first sockets of a turn may fill a channel: once they have sent this much, it is handed on, to
-// see whether the others are still to be read.
+// The first sockets of a turn may fill a channel: once they have sent this much, it is handed on,
+// to see whether the others are still to be read.
 constexpr std::size_t departures_max = 256;
 
 // Nobody rings when a full channel has room again.
@@ -160,9 +160,9 @@ void ShardThread::take(ToShard item) {
     } else if (const auto* counters = std::get_if<ReadCounters>(&item)) {
         report(counters->request);
     } else if (const auto* names = std::get_if<ListNames>(&item)) {
-        post_.send(FromShard{NamesReport{
-            names->request,
-            machine_.buckets().names(names->prefix, names->after, names->count_max)}});
+        post_.send(FromShard{
+            NamesReport{names->request,
+                        machine_.buckets().names(names->prefix, names->after, names->count_max)}});
     } else if (!stops_by_) {
         stops_by_ = now_ + settings_.drain_time;
         sockets_.stop_accepting();

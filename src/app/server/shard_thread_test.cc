@@ -42,11 +42,11 @@ std::shared_ptr<const roles::Site> make_site() {
     gateway->pages.push_back(std::move(page));
     auto queues = std::make_shared<queue::QueueSettings>(
         queue::QueueSettings{queue::TemplateTable({roles::open_rooms()}), {}});
-    return std::make_shared<roles::Site>(roles::Site{
-        ring::Placement(HashKey{1, 2}, 16, shard_count),
-        std::make_shared<roles::SiteActors>(std::move(queues),
-                                            std::make_shared<user::UserSettings>()),
-        std::move(gateway), actor::BucketSetSettings{16, Epoch{1}, 5, HashKey{3, 4}}});
+    return std::make_shared<roles::Site>(
+        roles::Site{ring::Placement(HashKey{1, 2}, 16, shard_count),
+                    std::make_shared<roles::SiteActors>(std::move(queues),
+                                                        std::make_shared<user::UserSettings>()),
+                    std::move(gateway), actor::BucketSetSettings{16, Epoch{1}, 5, HashKey{3, 4}}});
 }
 
 net::Listener listen() {
@@ -96,9 +96,8 @@ struct Bench {
         switchboard.bell_of(own).ring();
     }
     void subscribe_deaf() {
-        send(deaf.value,
-             actor::Message{actor::GatewayAddress{deaf}, actor::ActorAddress{room},
-                            queue::Subscribe{SubId{1}, deaf, {}}});
+        send(deaf.value, actor::Message{actor::GatewayAddress{deaf}, actor::ActorAddress{room},
+                                        queue::Subscribe{SubId{1}, deaf, {}}});
         const auto snapshot = take(deaf);
         REQUIRE(std::holds_alternative<queue::Subscribed>(snapshot.body));
     }
@@ -111,8 +110,8 @@ struct Bench {
         return decide(from, std::move(op));
     }
     queue::Verdict decide(ShardId from, queue::Op op) {
-        send(from.value, actor::Message{actor::GatewayAddress{from}, actor::ActorAddress{room},
-                                        std::move(op)});
+        send(from.value,
+             actor::Message{actor::GatewayAddress{from}, actor::ActorAddress{room}, std::move(op)});
         return std::get<queue::OpReply>(take(from).body).verdict;
     }
     void create() {
@@ -184,8 +183,7 @@ TEST_CASE("while another shard's channel is full, clients get what is on its way
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     REQUIRE(::connect(client.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
             0);
-    const std::string_view request =
-        "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    const std::string_view request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     REQUIRE(::send(client.fd(), request.data(), request.size(), 0) ==
             static_cast<ssize_t>(request.size()));
     char first = 0;

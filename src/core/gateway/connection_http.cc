@@ -120,7 +120,8 @@ void Connection::serve_page(std::string_view path, Context& ctx) {
             {{"ETag", page->etag}, {"Cache-Control", cache}, {"Vary", "Accept-Encoding"}},
             std::nullopt);
     } else {
-        const bool is_zipped = wire::accepts_gzip(head.headers.find("accept-encoding").value_or(""));
+        const bool is_zipped =
+            wire::accepts_gzip(head.headers.find("accept-encoding").value_or(""));
         const SharedText& body = is_zipped ? page->gzip : page->plain;
         const std::array<wire::HeaderField, 8> headers{{
             {"Content-Type", page->content_type},

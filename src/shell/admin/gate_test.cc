@@ -1,7 +1,9 @@
 #include "shell/admin/gate.h"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,7 @@
 #include <memory>
 #include <string>
+#include <string_view>
+#include <variant>
 
 #include <doctest/doctest.h>
 

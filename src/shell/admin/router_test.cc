@@ -1,6 +1,8 @@
 #include "shell/admin/router.h"
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>

@@ -147,8 +147,7 @@ Duration parse_duration(Fields& fields, std::string_view name, Duration otherwis
     const auto text = fields.text(name);
     const auto duration = text ? muster::parse_duration(*text) : std::nullopt;
     if (!duration || *duration > duration_max) {
-        fields.refuse_field(name,
-                            "a duration with its unit is needed: \"500ms\", \"30s\", \"10m\"",
+        fields.refuse_field(name, "a duration with its unit is needed: \"500ms\", \"30s\", \"10m\"",
                             ErrorCode::bad_request);
     }
     return duration.value_or(Duration{});

@@ -1,6 +1,7 @@
 #include "shell/admin/rules_json.h"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -6,6 +6,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,7 +23,7 @@ struct ClientSocketsSettings {
     std::uint32_t connections_max = 100'000;
     std::uint32_t accepts_per_turn_max = 256;
     std::uint32_t receive_bytes = 256 * 1024;  ///< of the one buffer that all sockets share
-    int kernel_send_bytes = 0;                 ///< SO_SNDBUF of each client's socket; 0: the kernel's own
+    int kernel_send_bytes = 0;  ///< SO_SNDBUF of each client's socket; 0: the kernel's own
     Duration linger_time = std::chrono::seconds{2};     ///< for last bytes to be read by the peer
     Duration accept_pause = std::chrono::milliseconds{100};  ///< when descriptors are used up
 };

@@ -22,8 +22,8 @@ struct ListenOptions {
 };
 
 /// Listens on `endpoint`: `127.0.0.1:7400`, `[::1]:7400`, `0.0.0.0:0`.
-/// Errors: bad_settings (no such address), cannot_listen (taken, not an address of this machine, or a
-/// port that this user may not use). The detail names the endpoint and what to do.
+/// Errors: bad_settings (no such address), cannot_listen (taken, not an address of this machine, or
+/// a port that this user may not use). The detail names the endpoint and what to do.
 [[nodiscard]] Result<Listener> listen_on(std::string_view endpoint, const ListenOptions& options);
 
 }  // namespace muster::net

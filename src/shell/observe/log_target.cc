@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstddef>
+#include <system_error>
 #include <utility>
 
 #include <fmt/core.h>

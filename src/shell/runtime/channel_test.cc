@@ -46,7 +46,7 @@ TEST_CASE("a popped item leaves nothing behind") {
     CHECK(shared.use_count() == 1);
 }
 
-TEST_CASE("two threads pass a million numbers in order, the receiver sleeping when there are none") {
+TEST_CASE("two threads pass a million numbers in order, and the receiver sleeps in between") {
     constexpr int count = 1'000'000;
     Channel<int> channel(64);
     Doorbell bell;

@@ -18,7 +18,7 @@ Doorbell::Doorbell() : event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
 void Doorbell::ring() noexcept {
     if (is_asleep_.exchange(false)) {
         const std::uint64_t one = 1;
-        // It can fail only where 2^64 - 2 rings have not been heard; then one more says nothing new.
+        // It can fail only where 2^64 - 2 rings have not been heard; one more says nothing new.
         [[maybe_unused]] const auto written = write(event_.fd(), &one, sizeof one);
     }
 }

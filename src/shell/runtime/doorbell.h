@@ -23,7 +23,7 @@ public:
     /// The owner: from here on, rings wake it.
     void about_to_sleep() noexcept { is_asleep_.store(true); }
 
-    /// The owner, after about_to_sleep(): sleeps until it is rung, or `limit` is over, whatever else
+    /// The owner, after about_to_sleep(): sleeps until it is rung or `limit` is over, whatever else
     /// is ready.
     void sleep(Duration limit) const noexcept;
 

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
