@@ -82,6 +82,10 @@ public:
     [[nodiscard]] const actor::BucketSet& buckets(std::size_t shard = 0) const {
         return shards_[shard]->machine.buckets();
     }
+    [[nodiscard]] ShardMachine& machine(std::size_t shard = 0) { return shards_[shard]->machine; }
+    [[nodiscard]] std::shared_ptr<const Site> site() const { return site_; }
+    /// Of all chance on this shard.
+    [[nodiscard]] static std::uint64_t seed_of(ShardId shard) { return 42U + shard.value; }
     /// Returns the shard on which the actor `name` lives.
     [[nodiscard]] std::size_t home_of(std::string_view name) const {
         return site_->placement.shard_of(site_->placement.bucket_of(name)).value;
@@ -183,7 +187,7 @@ public:
 private:
     struct Shard {
         Shard(ShardBench& bench, ShardId id)
-            : machine(id, bench.site_, 42U + id.value),
+            : machine(id, bench.site_, seed_of(id)),
               peers([&bench, id](const gateway::Event& event) {
                   bench.turn(id.value, [&](ShardMachine& m) { m.step(event); });
               }) {}

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "app/roles/outputs_hash.h"
+#include "app/roles/recorder.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/actor/actor.h"
@@ -39,6 +44,10 @@ public:
     /// `seed`: of all chance on this shard; from the operating system in production.
     ShardMachine(ShardId shard, std::shared_ptr<const Site> site, std::uint64_t seed);
 
+    /// From now on `recorder` is told all; nullptr: nobody is. From the first step on, if a replay
+    /// is to begin at the beginning.
+    void record_to(std::unique_ptr<Recorder> recorder) { recorder_ = std::move(recorder); }
+
     /// Begins a turn: the time that all its steps are told.
     void begin_turn(Instant now, WallTime wall);
 
@@ -60,8 +69,12 @@ public:
     [[nodiscard]] actor::BucketSet& buckets() noexcept { return buckets_; }
 
 private:
-    void deliver();
+    void deliver(std::size_t outputs_before);
+    void carry(actor::Message message);
+    void weave_snapshot();
     [[nodiscard]] gateway::Gateway::Step at();
+
+    static constexpr std::uint32_t no_snapshot = std::numeric_limits<std::uint32_t>::max();
 
     ShardId shard_;
     std::shared_ptr<const Site> site_;
@@ -72,6 +85,12 @@ private:
     std::uint64_t turn_ = 0;
     actor::Outbox sent_;     // by the step that runs
     actor::Outbox in_hand_;  // being delivered
+
+    // ---- For the recorder ----
+
+    std::unique_ptr<Recorder> recorder_;
+    OutputsHash outputs_hash_;
+    std::uint32_t next_snapshot_ = no_snapshot;  // The bucket whose snapshot is due.
 };
 
 }  // namespace muster::roles

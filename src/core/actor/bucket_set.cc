@@ -25,6 +25,11 @@ BucketSet::Slot& BucketSet::slot(BucketId id) {
 
 Bucket& BucketSet::bucket(BucketId id) { return slot(id).bucket; }
 
+const Bucket* BucketSet::find(BucketId id) const noexcept {
+    const auto& place = slots_[id.value];
+    return place == nullptr ? nullptr : &place->bucket;
+}
+
 void BucketSet::note_wake(Slot& slot) {
     const auto at = slot.bucket.next_wake();
     if (at == slot.due_at) {

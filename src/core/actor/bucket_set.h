@@ -50,6 +50,9 @@ public:
     /// Returns the bucket, made if need be: for its log and snapshot, not for messages.
     [[nodiscard]] Bucket& bucket(BucketId id);
 
+    /// Returns the bucket; nullptr where nothing has ever been in it.
+    [[nodiscard]] const Bucket* find(BucketId id) const noexcept;
+
 private:
     struct Slot {
         Bucket bucket;

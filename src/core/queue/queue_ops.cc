@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/poison.h"
 #include "base/sip_hash.h"
 #include "core/queue/dice.h"
 #include "core/queue/queue.h"
@@ -268,6 +269,7 @@ Verdict Queue::send(const Op& op, const SendOp& send, actor::Context& ctx) {
         return rejected_for(mount.error());
     }
     const auto& [name, held] = **mount;
+    die_if_poisoned(send.data.bytes(), "poison for the queue");
     if (const auto wait = over_rate(op, **mount, ctx)) {
         return busy(ErrorCode::busy, *wait);
     }

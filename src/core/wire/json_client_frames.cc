@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/poison.h"
 #include "core/wire/json_fields.h"
 #include "core/wire/json_reader.h"
 #include "core/wire/json_writer.h"
@@ -221,6 +222,7 @@ void append_data(std::string& out, const std::optional<Data>& data) {
 }  // namespace
 
 Result<void> parse_client_frame(std::string_view text, std::string& scratch, ClientFrame& out) {
+    die_if_poisoned(text, "poison for the parser");
     out.clear();
     Scratch decoded{scratch, text};
     FieldReader fields{decoded, text, json_depth_max};
