@@ -26,6 +26,10 @@ constexpr std::array severities{Word<observe::Severity>{"critical", observe::Sev
                                 Word<observe::Severity>{"info", observe::Severity::info},
                                 Word<observe::Severity>{"debug", observe::Severity::debug}};
 
+constexpr std::array record_modes{Word<RecordMode>{"off", RecordMode::off},
+                                  Word<RecordMode>{"crash", RecordMode::crash},
+                                  Word<RecordMode>{"all", RecordMode::all}};
+
 template <typename T>
 std::optional<std::string> take(Parsed<T> parsed, T& place) {
     if (!parsed) {
@@ -230,6 +234,23 @@ constexpr std::array table{
             return take(as_word(value, severities), settings.log.level);
         },
         [](const S& settings) { return quoted_text(word_of(settings.log.level, severities)); }},
+
+    SettingRow{
+        "recording.mode",
+        "What is written down for replays: off, crash (the recent past), all.",
+        [](const TomlValue& value, S& settings) {
+            return take(as_word(value, record_modes), settings.recording.mode);
+        },
+        [](const S& settings) {
+            return quoted_text(word_of(settings.recording.mode, record_modes));
+        }},
+    SettingRow{"recording.folder", "Where to; a relative one lies in data.folder.",
+               [](const TomlValue& value, S& settings) {
+                   return take(as_text(value), settings.recording.folder);
+               },
+               [](const S& settings) { return quoted_text(settings.recording.folder); }},
+    size<&S::recording, &RecordingSettings::bytes_max, mib, 2048 * mib - 1>(
+        "recording.bytes_max", "The longest recording of one shard; then the oldest part goes."),
 };
 
 }  // namespace

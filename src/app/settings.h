@@ -75,6 +75,20 @@ struct LogSettings {
     friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
+/// What a server writes down of all that its machines take, for replays.
+enum class RecordMode : std::uint8_t {
+    off,
+    crash,  ///< the recent past, which survives any death of the process
+    all,    ///< everything, as far as bytes_max goes
+};
+
+struct RecordingSettings {
+    RecordMode mode = RecordMode::off;
+    std::string folder = "recordings";            ///< a relative one lies in data.folder
+    std::uint32_t bytes_max = 256 * 1024 * 1024;  ///< of one shard, on disk
+    friend bool operator==(const RecordingSettings&, const RecordingSettings&) = default;
+};
+
 enum class TokenAlgorithm : std::uint8_t { hs256, es256 };
 
 /// A key whose tokens let users in.
@@ -118,6 +132,7 @@ struct Settings {
     queue::Limits queue;
     SessionSettings session;
     LogSettings log;
+    RecordingSettings recording;
     std::vector<TokenKey> token_keys;
     std::vector<AdminKey> admin_keys;
     std::vector<queue::Template> templates;

@@ -50,6 +50,8 @@ export interface ServerOptions {
     client?: string;
     /** What runs the server, as `["prlimit", "--nofile=64"]`. */
     runner?: string[];
+    /** Another program in its place. */
+    program?: string;
 }
 
 export class Server {
@@ -79,7 +81,7 @@ export class Server {
             // The server dies with us, whatever we die of.
             ...["setpriv", "--pdeathsig", "KILL"],
             ...(options.runner ?? []),
-            ...[binary, "serve"],
+            ...[options.program ?? binary, "serve"],
             ...(options.dev === false ? [] : ["--dev"]),
             ...Object.entries(set).flatMap(([name, value]) => ["--set", `${name}=${value}`]),
             ...(options.args ?? []),
@@ -171,6 +173,12 @@ export class Server {
         if (complaint !== undefined) {
             throw this.failure(`a sanitizer complains: ${complaint}`);
         }
+    }
+
+    /** Waits for a death that the test has brought about. Returns its signal, or its exit code. */
+    async death(): Promise<string> {
+        this.#mayEnd = true;
+        return await within(this.#ended, () => this.failure("the server's death").message);
     }
 
     /** Ends the server as a loss of power does. */

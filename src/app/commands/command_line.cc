@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/commands/replay_command.h"
 #include "app/commands/serve_command.h"
 #include "app/commands/token_command.h"
 #include "app/explain.h"
@@ -39,7 +40,9 @@ struct Arguments {
     SettingsArguments settings;
     TokenArguments token;
     std::string program = "muster";  ///< as it was typed
+    ReplayArguments replay;
     bench::Options bench;
+    std::string record;
     std::string code;
     std::string format = "text";
     double patience_s = 10;
@@ -267,6 +270,31 @@ void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
     add("idle", "Users who have joined and do nothing", bench::Work::idle);
 }
 
+void add_replay_command(CLI::App& app, Arguments& a, Action& action) {
+    CLI::App* replay = app.add_subcommand("replay", "Run a recording again (serve --record)");
+    replay->footer("A folder stands for all shards of the life that was written to last.");
+    replay->add_option("recording", a.replay.paths, "files of one shard's recording, or a folder")
+        ->required();
+    replay->add_option("--until", a.replay.until,
+                       "stop before that entry (412), or where a queue comes to a seq (/room/1@20)");
+    replay->add_option_function<std::string>(
+              "--dump", [&a](const std::string&) { a.replay.dumps_state = true; },
+              "`state`: print what each queue holds at the end, as JSON")
+        ->check(CLI::IsMember({"state"}));
+    replay->add_option("--queue", a.replay.queue, "with --dump: only this one");
+    replay->add_flag("--gdb", a.replay.in_gdb, "under gdb, which stops at --until or the crash");
+    replay->add_option("--against", a.replay.against, "another build of muster, which replays it");
+    replay->add_flag("--go-on", a.replay.goes_on)->group("");  // For --gdb.
+    add_format(*replay, a);
+    replay->callback([&a, &action] {
+        action = [&a] {
+            a.replay.as_json = a.as_json();
+            a.replay.program = a.program;
+            return replay_command(a.replay);
+        };
+    });
+}
+
 int explain_command(const Arguments& a) {
     if (a.as_markdown) {
         fmt::print("{}", error_reference_markdown());
@@ -295,8 +323,16 @@ void add_server_commands(CLI::App& app, Arguments& a, Action& action) {
         "For others: muster config init > muster.toml, then muster serve --config "
         "muster.toml");
     add_settings(*serve, a);
-    serve->callback(
-        [&a, &action] { action = [&a] { return serve_command(a.settings, a.program); }; });
+    serve->add_option("--record", a.record, "write down what happens, for `muster replay`")
+        ->check(CLI::IsMember({"off", "crash", "all"}));
+    serve->callback([&a, &action] {
+        action = [&a] {
+            if (!a.record.empty()) {
+                a.settings.assignments.push_back("recording.mode=" + a.record);
+            }
+            return serve_command(a.settings, a.program);
+        };
+    });
 
     CLI::App* config = app.add_subcommand("config", "Write, check and show settings");
     config->require_subcommand(1);
@@ -407,6 +443,7 @@ int run_command_line(int argc, char** argv) {
     add_state_commands(app, arguments, action);
     add_queue_commands(app, arguments, action);
     add_bench_commands(app, arguments, action);
+    add_replay_command(app, arguments, action);
     if (const std::string trouble = command_trouble(app, argc, argv); !trouble.empty()) {
         cli::print_error(trouble);
         return cli::exit_usage;

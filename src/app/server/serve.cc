@@ -1,6 +1,5 @@
 #include "app/server/serve.h"
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -18,10 +17,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
-#include "app/roles/actors.h"
-#include "app/server/pages.h"
+#include "app/server/recordings.h"
 #include "app/server/service_site.h"
 #include "app/server/shard_thread.h"
+#include "app/server/site.h"
 #include "app/version.h"
 #include "shell/admin/api.h"
 #include "shell/admin/http_server.h"
@@ -37,72 +36,15 @@ namespace {
 
 constexpr auto housekeeping_interval = std::chrono::milliseconds{500};
 
-gateway::Limits gateway_limits(const app::Settings& settings) {
-    const app::GatewaySettings& from = settings.gateway;
-    gateway::Limits limits;
-    limits.handshake_time = from.handshake_time;
-    limits.hello_time = from.hello_time;
-    limits.ping_interval = from.ping_interval;
-    limits.dead_after = from.dead_after;
-    limits.frame_bytes_max = from.frame_bytes_max;
-    limits.out_bytes_max = from.out_bytes_max;
-    limits.out_messages_max = from.out_messages_max;
-    limits.queues_max = from.queues_max;
-    limits.listed_members_max = from.listed_members_max;
-    limits.ops_per_second = from.op_rate.per_second;
-    limits.ops_burst = from.op_rate.burst;
-    return limits;
-}
-
-Result<gateway::TokenKeys> token_keys(const app::Settings& settings,
-                                      const coord::DataFolder& folder) {
-    gateway::TokenKeys keys;
-    if (auto added = keys.add_hs256(coord::DataFolder::own_token_key_id, folder.token_key);
-        !added) {
-        return tl::unexpected(added.error());
-    }
-    for (const auto& key : settings.token_keys) {
-        const gateway::TokenScope scope{key.audience, key.issuer};
-        auto added = key.algorithm == app::TokenAlgorithm::hs256
-                         ? keys.add_hs256(key.kid, key.key, scope)
-                         : keys.add_es256_public(key.kid, key.key, scope);
-        if (!added) {
-            return tl::unexpected(added.error());
-        }
-    }
+SiteKeys keys_of(const coord::DataFolder& folder) {
+    SiteKeys keys;
+    keys.placement = folder.bucket_key;
+    keys.table = {runtime::random_bits(), runtime::random_bits()};
+    keys.resume = gateway::ClusterSecret{folder.resume_key};
+    keys.own_token_key = folder.token_key;
+    keys.epoch = folder.epoch;
+    keys.bucket_seed = runtime::random_bits();
     return keys;
-}
-
-Result<std::shared_ptr<const roles::Site>> make_site(const app::Settings& settings,
-                                                     const coord::DataFolder& folder) {
-    auto keys = token_keys(settings, folder);
-    if (!keys) {
-        return tl::unexpected(keys.error());
-    }
-    auto gateway = std::make_shared<gateway::Settings>();
-    gateway->limits = gateway_limits(settings);
-    gateway->queue_limits = settings.queue;
-    gateway->token_keys = *std::move(keys);
-    gateway->secret = gateway::ClusterSecret{folder.resume_key};
-    gateway->allowed_origins = settings.gateway.origins;
-    gateway->is_dev = settings.is_dev;
-    gateway->allows_token_in_query = settings.gateway.allow_token_in_query;
-    if (settings.is_dev) {
-        gateway->pages = built_in_pages();
-    }
-    auto queues = std::make_shared<queue::QueueSettings>(
-        queue::QueueSettings{queue::TemplateTable(settings.templates), settings.queue});
-    auto users = std::make_shared<user::UserSettings>();
-    users->resume_time = settings.session.resume_time;
-    users->joined_max = settings.gateway.queues_max;
-    const actor::BucketSetSettings buckets{settings.server.buckets, folder.epoch,
-                                           runtime::random_bits(),
-                                           {runtime::random_bits(), runtime::random_bits()}};
-    return std::make_shared<const roles::Site>(roles::Site{
-        ring::Placement(folder.bucket_key, settings.server.buckets,
-                        static_cast<std::uint16_t>(settings.server.shards)),
-        std::make_shared<roles::SiteActors>(std::move(queues), std::move(users)),
-        std::move(gateway), buckets});
 }
 
 // One listening socket for each shard, all on one port.
@@ -153,9 +95,9 @@ admin::HttpServerSettings admin_settings(const app::Settings& settings) {
     return admin;
 }
 
-std::vector<std::unique_ptr<ShardThread>> make_shards(
+Result<std::vector<std::unique_ptr<ShardThread>>> make_shards(
     const app::Settings& settings, const std::shared_ptr<const roles::Site>& site,
-    std::vector<net::Listener> listeners, Switchboard& switchboard) {
+    std::vector<net::Listener> listeners, Switchboard& switchboard, Recordings& recordings) {
     std::vector<std::unique_ptr<ShardThread>> shards;
     for (std::uint16_t i = 0; i < switchboard.shard_count(); ++i) {
         ShardSettings shard;
@@ -164,8 +106,12 @@ std::vector<std::unique_ptr<ShardThread>> make_shards(
         shard.sockets.connections_max = connections_share(settings.gateway.max_connections,
                                                           switchboard.shard_count(), shard.shard);
         shard.drain_time = settings.server.drain_time;
-        shards.push_back(
-            std::make_unique<ShardThread>(shard, site, std::move(listeners[i]), switchboard));
+        auto recording = recordings.open(shard.shard, shard.seed);
+        if (!recording) {
+            return tl::unexpected(recording.error());
+        }
+        shards.push_back(std::make_unique<ShardThread>(shard, site, std::move(listeners[i]),
+                                                       switchboard, *std::move(recording)));
     }
     return shards;
 }
@@ -296,6 +242,7 @@ void say_up(const app::Settings& settings, const coord::DataFolder& folder,
 
 Result<void> serve(const app::Settings& settings, std::string_view program) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // A file at its limit is an error of the write, not the end.
     // The port first: a server that finds it taken must not have touched the data folder.
     auto listeners = listen_for_clients(settings);
     if (!listeners) {
@@ -305,7 +252,8 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     if (!folder) {
         return tl::unexpected(folder.error());
     }
-    auto site = make_site(settings, *folder);
+    const SiteKeys keys = keys_of(*folder);
+    auto site = make_site(settings, keys);
     if (!site) {
         return tl::unexpected(site.error());
     }
@@ -335,9 +283,18 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
 
     const std::string client_address =
         fmt::format("{}:{}", listeners->front().address, listeners->front().port);
-    const auto shards = make_shards(settings, *site, *std::move(listeners), switchboard);
+    Recordings recordings(settings, keys, folder->path);
+    const auto shards =
+        make_shards(settings, *site, *std::move(listeners), switchboard, recordings);
+    if (!shards) {
+        return tl::unexpected(shards.error());
+    }
+    service_site.on_recording_failed([&](const RecordingFailed& failed) {
+        log->write(observe::LogEvent::recording_failed, "A recording cannot go on",
+                   {{"shard", failed.shard.value}, {"reason", failed.reason}});
+    });
     Service service(io, switchboard, service_site, *log);
-    for (const auto& shard : shards) {
+    for (const auto& shard : *shards) {
         shard->start();
     }
     service_site.set_ready(true);
@@ -351,8 +308,12 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
         });
     });
     say_up(settings, *folder, {client_address, admin_server->port()}, program, *log);
+    if (recordings.are_on()) {
+        log->write(observe::LogEvent::recording_started, "What happens is recorded",
+                   {{"folder", recordings.folder().string()}});
+    }
     io.run();
-    for (const auto& shard : shards) {
+    for (const auto& shard : *shards) {
         shard->join();
     }
     log->write(observe::LogEvent::down, "Muster has stopped");

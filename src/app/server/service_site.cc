@@ -129,6 +129,10 @@ void ServiceSite::take(FromShard item) {
         take(std::move(*report));
     } else if (auto* names = std::get_if<NamesReport>(&item)) {
         take(std::move(*names));
+    } else if (const auto* failed = std::get_if<RecordingFailed>(&item)) {
+        if (then_recording_failed_) {
+            then_recording_failed_(*failed);
+        }
     } else if (shards_stopping_ > 0 && --shards_stopping_ == 0) {
         then_stopped_();
     }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -50,6 +51,11 @@ public:
 
     /// Asks every shard to stop; `then` is called once all have.
     void stop_shards(std::function<void()> then);
+
+    /// `then` is called when a shard's recording cannot go on.
+    void on_recording_failed(std::function<void(const RecordingFailed&)> then) {
+        then_recording_failed_ = std::move(then);
+    }
 
     /// Takes what the shards have sent. To be called when the service's bell was rung.
     void take_from_shards(Instant now);
@@ -105,6 +111,7 @@ private:
     std::vector<Fifo<Kept>> kept_;  ///< by shard
     std::size_t shards_stopping_ = 0;
     std::function<void()> then_stopped_;
+    std::function<void(const RecordingFailed&)> then_recording_failed_;
 };
 
 /// The metrics page: what all shards have counted, under the names of docs/reference/metrics.md.

@@ -1,9 +1,12 @@
 #include "app/server/shard_thread.h"
 
 #include <cstddef>
+#include <memory>
+#include <string_view>
 #include <utility>
 #include <variant>
 
+#include "app/roles/entry_recorder.h"
 #include "app/roles/overload.h"
 #include "core/gateway/messages.h"
 #include "shell/runtime/clock.h"
@@ -28,15 +31,18 @@ constexpr Duration full_channel_wait = std::chrono::milliseconds{1};
 }  // namespace
 
 ShardThread::ShardThread(const ShardSettings& settings, std::shared_ptr<const roles::Site> site,
-                         net::Listener listener, Switchboard& switchboard)
+                         net::Listener listener, Switchboard& switchboard,
+                         std::unique_ptr<runtime::RecordingWriter> recording)
     : settings_(settings),
       switchboard_(switchboard),
       poller_(ready_sockets_max),
+      recording_(std::move(recording)),
       machine_(settings.shard, std::move(site), settings.seed),
       sockets_(poller_, std::move(listener), settings.sockets,
                [this](const gateway::Event& event) { machine_.step(event); }),
       post_(switchboard, settings.shard) {
     poller_.add(switchboard_.bell_of(settings.shard).fd(), EPOLLIN, doorbell_token);
+    record();
 }
 
 void ShardThread::start() {
@@ -48,6 +54,10 @@ void ShardThread::join() { thread_.join(); }
 void ShardThread::run() {
     while (!stops_by_ || (sockets_.open_count() > 0 && now_ < *stops_by_)) {
         turn();
+    }
+    if (recording_ != nullptr) {
+        machine_.record_to(nullptr);
+        recording_->close();
     }
     post_.send(FromShard{ShardStopped{settings_.shard}});
     post_.hand_on();
@@ -67,7 +77,30 @@ void ShardThread::turn() {
     machine_.step();
     sockets_.time_passed(now_);
     sockets_.flush(machine_.outputs, now_);
+    look_after_recording();
     carry_off();
+}
+
+// From the first step on.
+void ShardThread::record() {
+    if (recording_ != nullptr) {
+        runtime::RecordingWriter* writer = recording_.get();  // Lives longer than what uses it.
+        machine_.record_to(std::make_unique<roles::EntryRecorder>(
+            roles::EntrySink{[writer](std::string_view entry) { writer->append(entry); },
+                             [writer] { return writer->segment(); }}));
+    }
+}
+
+// A recording that cannot go on is given up: the server goes on without.
+void ShardThread::look_after_recording() {
+    if (recording_ == nullptr || recording_->is_on()) {
+        return;
+    }
+    auto reason = recording_->take_stop_reason();
+    machine_.record_to(nullptr);
+    recording_->close();
+    recording_.reset();
+    post_.send(FromShard{RecordingFailed{settings_.shard, std::move(reason).value_or("")}});
 }
 
 std::span<const epoll_event> ShardThread::sleep() {

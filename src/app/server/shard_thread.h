@@ -18,6 +18,7 @@
 #include "shell/net/client_sockets.h"
 #include "shell/net/listener.h"
 #include "shell/runtime/poller.h"
+#include "shell/runtime/recording_writer.h"
 
 namespace muster::server {
 
@@ -51,8 +52,10 @@ struct ShardSettings {
 /// Thread: made and ended by the main thread; everything between on its own.
 class ShardThread {
 public:
+    /// `recording`: to which all that the machines take and say is written down; nullptr: none is.
     ShardThread(const ShardSettings& settings, std::shared_ptr<const roles::Site> site,
-                net::Listener listener, Switchboard& switchboard);
+                net::Listener listener, Switchboard& switchboard,
+                std::unique_ptr<runtime::RecordingWriter> recording = nullptr);
 
     /// Starts the thread. It ends after a StopShard, when all is written or drain_time is over, and
     /// says ShardStopped last.
@@ -74,10 +77,13 @@ private:
     void take(actor::Message message);
     void carry_off();
     void report(RequestId request);
+    void record();
+    void look_after_recording();
 
     ShardSettings settings_;
     Switchboard& switchboard_;
     runtime::Poller poller_;
+    std::unique_ptr<runtime::RecordingWriter> recording_;  // None, or none any more: nullptr.
     roles::ShardMachine machine_;
     net::ClientSockets sockets_;
     ShardPost post_;

@@ -54,7 +54,14 @@ struct ShardStopped {
     ShardId shard;
 };
 
-using FromShard = std::variant<actor::Message, ShardReport, NamesReport, ShardStopped>;
+/// The shard's recording cannot go on.
+struct RecordingFailed {
+    ShardId shard;
+    std::string reason;
+};
+
+using FromShard =
+    std::variant<actor::Message, ShardReport, NamesReport, RecordingFailed, ShardStopped>;
 
 /// All channels and doorbells. Each channel has one sender and one receiver; a sender rings the
 /// receiver's bell once per batch.

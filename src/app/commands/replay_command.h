@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace muster::app {
+
+struct ReplayArguments {
+    std::vector<std::string> paths;  ///< files of one recording, or a folder
+    std::string until;               ///< "412": before that entry; "/room/123@20": at that seq
+    std::string queue;               ///< of --dump: only this one
+    bool dumps_state = false;
+    bool in_gdb = false;
+    std::string against;         ///< another build of this program, which is to replay it
+    std::string program;         ///< this one
+    bool goes_on = false;        ///< past `until`, as a debugger has been told of it
+    bool as_json = false;
+};
+
+/// Replays a recording and says whether it went as it did then. Returns the program's exit code:
+/// failed where there is a difference or the recording cannot be read.
+int replay_command(const ReplayArguments& arguments);
+
+}  // namespace muster::app
+
+/// Called once where `--until` is reached: the place for a debugger's breakpoint.
+extern "C" void muster_replay_reached();

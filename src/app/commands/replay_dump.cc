@@ -1,0 +1,86 @@
+#include "app/commands/replay_dump.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cli/terminal.h"
+#include "core/gateway/encode.h"
+#include "core/wire/json_frames.h"
+#include "core/wire/json_writer.h"
+
+namespace muster::app {
+namespace {
+
+constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+
+actor::Message question(const QueueName& queue) {
+    return {actor::ServiceAddress{}, actor::ActorAddress{queue}, queue::Read{RequestId{1}}};
+}
+
+// User queues answer with nothing.
+void print_answer(const QueueName& name, const actor::Body& answer) {
+    const auto* reply = std::get_if<queue::ReadReply>(&answer);
+    if (reply == nullptr || reply->content == nullptr) {
+        return;
+    }
+    const queue::Content& content = *reply->content;
+    std::vector<std::string> infos;
+    wire::JoinedFrame frame;
+    frame.queue = name.text();
+    frame.at = content.at;
+    frame.mounts = gateway::mount_frames(content);
+    frame.member_count = content.members.size();
+    frame.who = gateway::member_frames(content, content.members.size(), infos);
+    std::string line;
+    wire::append_frame(line, frame);
+    cli::print_line(line);
+}
+
+bool is_meant(const QueueName& name, std::string_view queue) {
+    return queue.empty() || name.text() == queue;
+}
+
+}  // namespace
+
+void dump_state(roles::WholeReplay& replay, std::string_view queue) {
+    roles::ShardMachine& machine = replay.machine();
+    for (const QueueName& name : machine.buckets().names({}, {}, all)) {
+        if (is_meant(name, queue)) {
+            machine.departures.clear();
+            machine.step(question(name));
+            for (const auto& departure : machine.departures) {
+                print_answer(name, departure.message.body);
+            }
+        }
+    }
+}
+
+void dump_state(roles::BucketReplay& replay, std::string_view queue) {
+    for (auto& [id, bucket] : replay.buckets()) {
+        std::vector<QueueName> names;
+        bucket.collect_names({}, {}, all, names);
+        std::sort(names.begin(), names.end());
+        for (const QueueName& name : names) {
+            if (is_meant(name, queue)) {
+                actor::Outbox answers;
+                bucket.deliver(name, question(name), replay.now(), WallTime{}, answers);
+                for (const auto& answer : answers) {
+                    print_answer(name, answer.body);
+                }
+            }
+        }
+    }
+}
+
+std::string json_text(std::string_view text) {
+    std::string json;
+    wire::append_quoted(json, text);
+    return json;
+}
+
+}  // namespace muster::app

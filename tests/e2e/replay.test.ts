@@ -1,0 +1,148 @@
+/** Recordings of real servers, run again: what was, what killed it, and what cannot be read. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { call } from "./admin.ts";
+import { Command, muster } from "./command.ts";
+import { Peer } from "./peer.ts";
+import { binary, type Server, serverOfTest, type ServerOptions, temporaryFolder } from "./server.ts";
+
+/** The same program, but with inputs that kill it (src/base/poison.h). */
+const poisoned = join(dirname(binary), "muster_poisoned");
+
+/** A server with one shard, so that all is in one recording. */
+const recorded = (mode: string, options: ServerOptions = {}) =>
+    serverOfTest({ ...options, set: { "server.shards": 1, ...options.set }, args: ["--record", mode] });
+const recordings = (server: Server) => join(server.folder, "recordings");
+const replay = (server: Server, ...words: string[]) => muster(["replay", recordings(server), ...words]);
+
+/** Something of everything that a room does. */
+async function live(server: Server, room: string): Promise<void> {
+    const alice = await Peer.login(server, "alice");
+    const bob = await Peer.login(server, "bob");
+    for (const peer of [alice, bob]) {
+        await peer.ask({ op: "join", q: room });
+    }
+    for (let i = 0; i < 10; ++i) {
+        await alice.ask({ op: "send", q: room, m: "chat", d: { text: `hi ${i}` } });
+        await bob.ask({ op: "set", q: room, m: "scores", k: "bob", d: i });
+    }
+    await alice.ask({ op: "send", q: room, m: "dice", d: { roll: "2d6" } });
+    await alice.ask({ op: "send", q: room, m: "nowhere", d: 1 });
+    await call(server, "POST", `/v1/queues${room}/-/mounts/chat/messages`, {
+        body: { data: "from outside" },
+    });
+    bob.socket.terminate();
+    await alice.ask({ op: "leave", q: room });
+}
+
+test("a server's life is replayed to the same, message by message", async () => {
+    for (const mode of ["all", "crash"]) {
+        const server = await recorded(mode);
+        await live(server, "/room/1");
+        await server.stop();
+        const { code, out, err } = await replay(server, "-o", "json");
+        expect({ code, err }).toEqual({ code: 0, err: "" });
+        const report = JSON.parse(out);
+        expect(report).toMatchObject({ shard: 0, whole: true, stopped: false, end: "ended in order" });
+        expect(report.entries).toBeGreaterThan(100);
+        expect(report.compared).toBeGreaterThan(50);
+        expect(report.difference).toBeUndefined();
+    }
+});
+
+test("every shard of a server is recorded and replayed", async () => {
+    const server = await recorded("all", { set: { "server.shards": 3 } });
+    for (const room of ["/room/1", "/room/2", "/room/3", "/room/4"]) {
+        await live(server, room);
+    }
+    await server.stop();
+    const { code, out } = await replay(server, "-o", "json");
+    expect(code).toBe(0);
+    const reports = out.split("\n").map((line) => JSON.parse(line));
+    expect(reports.map((report) => report.shard)).toEqual([0, 1, 2]);
+    expect(reports.every((report) => report.difference === undefined)).toBe(true);
+});
+
+test("a killed server's state can be looked at, at its end and at any seq", async () => {
+    const server = await recorded("crash");
+    await live(server, "/room/1");
+    const alice = await Peer.login(server, "alice");
+    await alice.ask({ op: "join", q: "/room/1" });
+    await alice.ask({ op: "set", q: "/room/1", m: "scores", k: "alice", d: 42 });
+    await server.crash();
+    const at = async (...words: string[]) => {
+        const { code, out, err } = await replay(server, "--dump", "state", ...words);
+        expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("all the same") });
+        return out.split("\n").map((line) => JSON.parse(line));
+    };
+    const [room] = await at();
+    expect(room).toMatchObject({ q: "/room/1", members: 2 }); // Bob is only away.
+    expect(room.mounts.scores.value).toEqual({ alice: 42, bob: 9 });
+    // Two seqs before the end: the last member's join and her score.
+    const [before] = await at("--until", `/room/1@${room.at[1] - 2}`, "--queue", "/room/1");
+    expect(before.at[1]).toBe(room.at[1] - 2);
+    expect(before.mounts.scores.value).toEqual({ bob: 9 });
+});
+
+for (const [what, where, poison] of [
+    ["a queue", "queue_ops.cc", "poison for the queue"],
+    ["a parser", "json_client_frames.cc", "poison for the parser"],
+] as const) {
+    test(`a message that kills ${what} kills the replay at the same line`, async () => {
+        const server = await recorded("crash", { program: poisoned });
+        await live(server, "/room/1");
+        const mallory = await Peer.login(server, "mallory");
+        await mallory.ask({ op: "join", q: "/room/1" });
+        mallory.write({ op: "send", q: "/room/1", m: "chat", d: poison });
+        expect(await server.death()).toBe("signal SIGABRT");
+        // The server's last line says where, and so does the replay's.
+        const last = await server.line("about_to_crash");
+        const place = new RegExp(`file="?(\\S*${where})"? line=(\\d+)`).exec(last);
+        const line = `${place?.[1]}:${place?.[2]}`;
+
+        const folder = recordings(server);
+        const again = await new Command([poisoned, "replay", folder]).end();
+        expect(again).toMatchObject({ code: "signal SIGABRT", err: expect.stringContaining(line) });
+        // What does not die of it goes the same way to the end, which is the poison.
+        const mended = await replay(server);
+        expect(mended).toMatchObject({ code: 0, out: expect.stringContaining("the process died") });
+        const against = await replay(server, "--against", poisoned);
+        expect(against).toMatchObject({ code: "signal SIGABRT", err: expect.stringContaining(line) });
+        const stack = await new Command([poisoned, "replay", folder, "--gdb"]).end();
+        expect(stack.out + stack.err).toContain(line);
+    });
+}
+
+test("recordings that are cut, damaged, foreign, newer or missing give a clear error", async () => {
+    const server = await recorded("all");
+    await live(server, "/room/1");
+    await server.stop();
+    const [name] = readdirSync(recordings(server)) as [string];
+    const whole = readFileSync(join(recordings(server), name));
+    const tried = async (bytes: Buffer) => {
+        const folder = join(temporaryFolder(), "recordings");
+        mkdirSync(folder);
+        writeFileSync(join(folder, name), bytes);
+        return await muster(["replay", folder]);
+    };
+    const flipped = Buffer.from(whole);
+    flipped.writeUInt8(flipped.readUInt8(whole.length / 2) ^ 1, whole.length / 2);
+    expect(await tried(flipped)).toMatchObject({ code: 1, err: expect.stringMatching(/M80\d\d.*damaged/) });
+    expect(await tried(whole.subarray(0, whole.length / 2))).toMatchObject({
+        ...{ code: 0, out: expect.stringContaining("cut short") },
+    });
+    expect(await tried(Buffer.from("#!/bin/sh\n"))).toMatchObject({ code: 1, err: expect.stringContaining("M80") });
+    expect(await tried(Buffer.alloc(0))).toMatchObject({ code: 1, err: expect.stringContaining("M80") });
+    expect(await muster(["replay", "/nowhere"])).toMatchObject({ code: 1, err: expect.stringContaining("M80") });
+    expect(await muster(["replay", temporaryFolder()])).toMatchObject({ code: 1 });
+    expect((await muster(["replay", recordings(server), "--until", "soon"])).code).toBe(2);
+});
+
+test("a server that cannot record as it was told does not start", async () => {
+    const options = ["--dev", "--set", "listen.client=127.0.0.1:0", "--set", "listen.admin=127.0.0.1:0"];
+    const folder = ["--set", `data.folder=${temporaryFolder()}/data`, "--set", "recording.folder=/proc/no"];
+    const { code, err } = await muster(["serve", ...options, ...folder, "--record", "all"]);
+    expect(code).toBe(1);
+    expect(err).toContain("/proc/no");
+});
