@@ -1,8 +1,8 @@
 // What the kernel allows: a bare epoll server that takes the traffic of `muster bench` and does
-// nothing for it that it could leave out. It knows rooms, hello, join and send of exactly the shape
-// that the benchmark sends, and numbers messages per room; it has no limits, checks, history,
-// members, verdict records, slow-client handling or timers. Like Muster it reads every ready socket,
-// encodes a message once, and writes once per connection and turn.
+// nothing for it that it could leave out. It knows rooms, hello, join, send and leave of exactly
+// the shape that the benchmark sends, and numbers messages per room; it has no limits, checks,
+// history, members, verdict records, slow-client handling or timers. Like Muster it reads every
+// ready socket, encodes a message once, and writes once per connection and turn.
 //
 //   bench_limit [PORT]        listens on 127.0.0.1, prints "ready PORT"
 
@@ -25,6 +25,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -32,15 +33,16 @@ namespace {
 struct Room {
     std::string name;
     std::uint64_t seq = 0;
-    std::vector<int> members;  // File descriptors.
+    std::vector<int> members;                 // File descriptors.
+    std::shared_ptr<const std::string> last;  // For who comes back.
 };
 
 struct Client {
     bool is_upgraded = false;
-    std::string in;        // What has come of an unfinished head or frame.
+    std::string in;  // What has come of an unfinished head or frame.
     std::string user;
     Room* room = nullptr;
-    std::string unsent;    // What the kernel did not take.
+    std::string unsent;                                   // What the kernel did not take.
     std::vector<std::shared_ptr<const std::string>> out;  // Of this turn.
 };
 
@@ -94,9 +96,38 @@ void upgrade(int fd, std::string_view head) {
                 std::string(reinterpret_cast<const char*>(accept.data())) + "\r\n\r\n"));
 }
 
+void enter(int fd, const std::string& name, std::string_view i) {
+    auto& room = rooms[name];
+    if (room == nullptr) {
+        room = std::make_unique<Room>();
+        room->name = name;
+    }
+    room->members.push_back(fd);
+    clients[static_cast<std::size_t>(fd)]->room = room.get();
+    put(fd, frame(R"({"op":"joined",)" + std::string(i) + R"("q":")" + name +
+                  R"(","member":true,"at":[1,)" + std::to_string(room->seq) +
+                  R"(],"resume":{},"mounts":{},"members":1,"who":{}})"));
+}
+
+// Rooms go with their last member, as far as a bare server must not grow.
+void exit_room(int fd) {
+    Client& client = *clients[static_cast<std::size_t>(fd)];
+    Room* room = std::exchange(client.room, nullptr);
+    if (room == nullptr) {
+        return;
+    }
+    std::erase(room->members, fd);
+    if (room->members.empty()) {
+        rooms.erase(std::string(room->name));
+    }
+}
+
 void take_text(int fd, std::string_view text) {
     Client& client = *clients[static_cast<std::size_t>(fd)];
     if (text.starts_with(R"({"op":"send")")) {
+        if (client.room == nullptr) {
+            return;
+        }
         Room& room = *client.room;
         const auto data = text.find(R"("d":)") + 4;
         std::string message = R"({"op":"msg","q":")" + room.name + R"(","m":"chat","seq":)" +
@@ -104,24 +135,31 @@ void take_text(int fd, std::string_view text) {
                               R"(","t":1790000000123,"d":)";
         message += text.substr(data);
         const auto shared = frame(message);
+        room.last = shared;
         for (const int member : room.members) {
             put(member, shared);
         }
         put(fd, frame(R"({"op":"ok","i":2,"seq":)" + std::to_string(room.seq) + "}"));
     } else if (text.starts_with(R"({"op":"hello")")) {
         client.user = between(text, R"("user":")", '"');
-        put(fd, frame(R"({"op":"hello","v":1,"user":")" + client.user + R"(","session":1,"ping":15})"));
-    } else if (text.starts_with(R"({"op":"join")")) {
-        const std::string name(between(text, R"("q":")", '"'));
-        auto& room = rooms[name];
-        if (room == nullptr) {
-            room = std::make_unique<Room>();
-            room->name = name;
+        put(fd, frame(R"({"op":"hello","v":1,"user":")" + client.user +
+                      R"(","session":1,"resume":"r","cid":"c","ping":15})"));
+        // {"/room/1":[1,17]}: of what was missed, the last message stands for all.
+        if (const std::string_view name = between(text, R"("since":{")", '"'); !name.empty()) {
+            const auto found = rooms.find(std::string(name));
+            const auto seen =
+                std::strtoull(std::string(between(text, R"(":[1,)", ']')).c_str(), nullptr, 10);
+            if (found != rooms.end() && found->second->last != nullptr &&
+                found->second->seq > seen) {
+                put(fd, found->second->last);
+            }
+            enter(fd, std::string(name), "");
         }
-        room->members.push_back(fd);
-        client.room = room.get();
-        put(fd, frame(R"({"op":"joined","i":1,"q":")" + name + R"(","member":true,"at":[1,)" +
-                      std::to_string(room->seq) + R"(],"resume":{},"mounts":{},"members":1,"who":{}})"));
+    } else if (text.starts_with(R"({"op":"join")")) {
+        enter(fd, std::string(between(text, R"("q":")", '"')), R"("i":1,)");
+    } else if (text.starts_with(R"({"op":"leave")")) {
+        exit_room(fd);
+        put(fd, frame(R"({"op":"ok","i":3,"seq":1})"));
     }
 }
 
@@ -159,10 +197,8 @@ long take_frames(int fd, char* bytes, std::size_t size) {
 }
 
 void lose(int fd) {
+    exit_room(fd);
     auto& client = clients[static_cast<std::size_t>(fd)];
-    if (client->room != nullptr) {
-        std::erase(client->room->members, fd);
-    }
     client.reset();
     close(fd);
 }
