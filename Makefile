@@ -26,10 +26,10 @@ test:  ## Build the preset dev and run every test
 	@scripts/setup build test
 	@$(NODE) cmake --workflow --preset dev
 
-bench:  ## Measure, against bench/limit and peers
+bench:  ## Measure, against bench/limit, Redis and NATS; a few minutes: make bench SHORT=1
 	@scripts/setup build bench
 	@$(NODE) cmake --preset release && cmake --build --preset bench
-	@if [ -x scripts/bench ]; then scripts/bench; else echo "scripts/bench is not there yet"; fi
+	@scripts/bench $(if $(SHORT),--short)
 
 sim:  ## Run the machines' property tests over many seeds: make sim SEEDS=10000
 	@scripts/setup build test

@@ -11,6 +11,12 @@ if(EXISTS "${PROJECT_SOURCE_DIR}/tests/architecture/architecture.py")
     set_tests_properties(architecture architecture.self_test PROPERTIES LABELS architecture)
 endif()
 
+# What `make bench` says of its runs.
+add_test(NAME bench.compare
+    COMMAND Python3::Interpreter bench/compare_test.py
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+set_tests_properties(bench.compare PROPERTIES LABELS unit)
+
 # The test script of an npm project, where it has one.
 function(muster_npm_test name folder)
     set(package "${PROJECT_SOURCE_DIR}/${folder}/package.json")

@@ -7,19 +7,20 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/commands/bench_command.h"
 #include "app/commands/replay_command.h"
 #include "app/commands/serve_command.h"
 #include "app/commands/token_command.h"
 #include "app/explain.h"
 #include "app/setting_value.h"
 #include "app/version.h"
-#include "bench/bench.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 
@@ -41,7 +42,6 @@ struct Arguments {
     TokenArguments token;
     std::string program = "muster";  ///< as it was typed
     ReplayArguments replay;
-    bench::Options bench;
     std::string record;
     std::string code;
     std::string format = "text";
@@ -213,61 +213,6 @@ void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
     add("rm", "Remove a queue", [&a] { return cli::queue_rm(a.admin, a.queue); })
         ->add_option("queue", a.queue, "such as /room/lobby")
         ->required();
-}
-
-int run_bench(const Arguments& a) {
-    const auto report = bench::run(a.bench);
-    if (!report) {
-        cli::print_error(report.error().detail);
-        return report.error().code == ErrorCode::bad_settings ? cli::exit_usage
-                                                              : cli::exit_unreachable;
-    }
-    fmt::print("{}{}", a.as_json() ? bench::as_json(*report) : bench::as_text(*report),
-               a.as_json() ? "\n" : "");
-    return report->is_clean() ? cli::exit_ok : cli::exit_failed;
-}
-
-void add_bench_commands(CLI::App& app, Arguments& a, Action& action) {
-    CLI::App* bench = app.add_subcommand("bench", "Load a server and say what it did");
-    bench->require_subcommand(1);
-    bench->footer(
-        "The server must lift its rates: --set 'gateway.op_rate=1000000/s burst 1000000'");
-    const auto add = [&](const char* name, const char* help, bench::Work work) {
-        CLI::App* sub = bench->add_subcommand(name, help);
-        sub->add_option("--server", a.bench.server, "where to connect, as host:port")
-            ->capture_default_str();
-        sub->add_option("--clients", a.bench.clients, "that connect, each with a socket")
-            ->check(CLI::Range(1, 100'000))
-            ->capture_default_str();
-        sub->add_option("--members", a.bench.members, "of one room")
-            ->check(CLI::Range(1, 10'000))
-            ->capture_default_str();
-        sub->add_option("--rate", a.bench.rate, "messages a second that all together send")
-            ->check(CLI::Range(1, 10'000'000))
-            ->capture_default_str();
-        sub->add_option("--window", a.bench.window, "fanout: messages under way at once")
-            ->check(CLI::Range(1, 100'000))
-            ->capture_default_str();
-        sub->add_option("--payload", a.bench.payload_bytes, "bytes of one message")
-            ->check(CLI::Range(40, 16'000))
-            ->capture_default_str();
-        sub->add_option("--seconds", a.bench.seconds, "to count, after one to warm up")
-            ->check(CLI::Range(1, 3'600))
-            ->capture_default_str();
-        sub->add_option("--server-pid", a.bench.server_pid,
-                        "the server's process, to tell its CPU time and memory");
-        add_format(*sub, a);
-        sub->callback([&a, &action, work] {
-            action = [&a, work] {
-                a.bench.work = work;
-                a.bench.shows_progress = !a.as_json();
-                return run_bench(a);
-            };
-        });
-    };
-    add("fanout", "One sends, all in one room receive", bench::Work::fanout);
-    add("rooms", "Many rooms, all members send", bench::Work::rooms);
-    add("idle", "Users who have joined and do nothing", bench::Work::idle);
 }
 
 void add_replay_command(CLI::App& app, Arguments& a, Action& action) {
@@ -442,7 +387,7 @@ int run_command_line(int argc, char** argv) {
     add_message_commands(app, arguments, action);
     add_state_commands(app, arguments, action);
     add_queue_commands(app, arguments, action);
-    add_bench_commands(app, arguments, action);
+    add_bench_commands(app, [&action](Action chosen) { action = std::move(chosen); });
     add_replay_command(app, arguments, action);
     if (const std::string trouble = command_trouble(app, argc, argv); !trouble.empty()) {
         cli::print_error(trouble);
