@@ -163,7 +163,8 @@ Result<Report> run_logins(const Task& task) {
     const std::uint32_t members = std::max(1U, task.options.members);
     const std::uint32_t first = task.share(task.options.clients, task.part);
     const std::uint32_t end = task.share(task.options.clients, task.part + 1);
-    for (std::uint64_t wave = 0; report.counts.seconds < task.options.seconds; ++wave) {
+    const std::int64_t until = now_us() + task.options.seconds * 1'000'000LL;
+    for (std::uint64_t wave = 0; wave == 0 || now_us() < until; ++wave) {
         Swarm swarm(task.options.server, task.part);
         std::vector<std::int64_t> began(end - first, 0);
         for (std::uint32_t i = first; i < end; ++i) {

@@ -1,5 +1,6 @@
 #include "app/commands/bench_command.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -103,6 +104,9 @@ void add_bench_commands(CLI::App& app, std::function<void(std::function<int()>)>
         const auto arguments = std::make_shared<BenchArguments>();
         arguments->options = bench::default_options(work);
         bench::Options& options = arguments->options;
+        if (const char* server = std::getenv("MUSTER_SERVER"); server != nullptr && *server != '\0') {
+            options.server = server;
+        }
         CLI::App* command = bench->add_subcommand(std::string(name_of(work)), help);
         command->add_option("--server", options.server)->capture_default_str();
         command->add_option("--peer", options.peer, "what kind of server it is")

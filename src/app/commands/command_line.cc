@@ -63,7 +63,6 @@ void take_environment(Arguments& arguments) {
         }
     };
     take("MUSTER_SERVER", arguments.target.server);
-    take("MUSTER_SERVER", arguments.bench.server);
     take("MUSTER_TOKEN", arguments.target.token);
     take("MUSTER_ADMIN", arguments.admin.address);
     take("MUSTER_ADMIN_KEY_FILE", arguments.admin.key_file);
