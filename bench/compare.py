@@ -125,7 +125,8 @@ def rows(job):
     for kind in job.kinds:
         reports = [report for report in job.reports.get(kind, []) if report is not None]
         if not reports:
-            yield (job.name, kind, "failed", "", "", "", "", "", "", "")
+            what = "failed" if kind in job.reports else "not run"
+            yield (job.name, kind, what, "", "", "", "", "", "", "")
             continue
 
         def shown(metric, form):

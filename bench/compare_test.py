@@ -56,6 +56,8 @@ class Comparing(unittest.TestCase):
         self.assertFalse(verdict.is_met)
         self.assertIn("not measured", str(verdict))
         self.assertIn("failed", compare.as_text(compare.rows(job)))
+        del job.reports["limit"]
+        self.assertIn("not run", compare.as_text(compare.rows(job)))
 
     def test_a_recovery_that_never_came_misses_its_goal(self):
         job = Job("overload", "fanout", [], ["muster"], [Goal("recovery", at_most=2)])

@@ -14,6 +14,7 @@
 #include "bench/bench.h"
 #include "bench/report.h"
 #include "bench/task.h"
+#include "bench/usage.h"
 #include "shell/runtime/descriptor.h"
 
 namespace muster::bench {
@@ -25,6 +26,7 @@ constexpr std::uint32_t connections_per_process = 18'000;
 constexpr double overload = 1.2;
 constexpr double calm = 0.5;
 constexpr double cool_down_seconds = 5;
+constexpr auto search_patience = std::chrono::seconds{40};
 constexpr std::uint64_t good_p99_us = 100'000;
 
 Result<Report> run_part(const Task& task) {
@@ -186,10 +188,13 @@ Step step_of(const Report& report) {
     return step;
 }
 
-// Up by half until it is too much (twice: other work may have been in the way), then closer.
+// Up by half until it is too much (twice: other work may have been in the way), then closer. Where
+// the first rate is too much, down by half before. Ends with its time, at the best that it has.
 Result<Report> search(Options options) {
     constexpr double steps_up = 1.5;
     constexpr int closer_count = 3;
+    constexpr double rate_min = 100;
+    const std::int64_t until = now_us() + search_patience / Duration{1};
     std::vector<Step> steps;
     Result<Report> best = failure(ErrorCode::refused, "even the lowest rate was too much");
     double good = 0;
@@ -209,10 +214,12 @@ Result<Report> search(Options options) {
         }
         return false;
     };
-    for (double rate = options.rate; bad == 0; rate *= steps_up) {
+    for (double rate = options.rate;
+         (bad == 0 || good == 0) && rate >= rate_min && now_us() < until;
+         rate = good > 0 ? rate * steps_up : rate / 2) {
         (tries(rate) ? good : bad) = rate;
     }
-    for (int i = 0; good > 0 && i < closer_count; ++i) {
+    for (int i = 0; good > 0 && bad > good && i < closer_count && now_us() < until; ++i) {
         const double rate = (good + bad) / 2;
         (tries(rate) ? good : bad) = rate;
     }
