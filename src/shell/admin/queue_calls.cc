@@ -105,17 +105,22 @@ Response show_names(const std::vector<QueueName>& names, std::size_t count_max) 
     Response response;
     std::string& out = response.body;
     out = "{\"queues\":[";
-    std::string_view cursor = names.size() < count_max ? std::string_view{} : names.back().text();
     bool is_first = true;
     for (const QueueName& name : names) {
         if (name.text().starts_with(user_area)) {
-            cursor = after_user_area;  // There may be a million of them: the next page skips them.
             continue;
         }
         out += is_first ? "{\"name\":" : ",{\"name\":";
         is_first = false;
         wire::append_quoted(out, name.text());
         out += "}";
+    }
+    std::string_view cursor;  // Of the last page: none.
+    if (names.size() == count_max) {
+        cursor = names.back().text();
+        if (cursor.starts_with(user_area)) {
+            cursor = after_user_area;  // A million of them may follow: the next page skips them.
+        }
     }
     out += "]";
     if (!cursor.empty()) {

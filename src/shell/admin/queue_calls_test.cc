@@ -151,9 +151,21 @@ TEST_CASE("the list of queues is paged by a cursor") {
 TEST_CASE("user queues are not listed, and a page skips all of them at once") {
     ApiBench bench;
     bench.site.names = std::vector<QueueName>{QueueName{"/room/1"}, QueueName{"/user/alice"}};
-    CHECK(bench.call("GET", "/v1/queues").body ==
+    CHECK(bench.call("GET", "/v1/queues?limit=2").body ==
           "{\"queues\":[{\"name\":\"/room/1\"}],\"cursor\":\"/user0\"}\n");
     CHECK(std::string_view{"/user/zzz"} < std::string_view{"/user0"});
+}
+
+TEST_CASE("queues after the user queues are listed once, and a page that is not full is the last") {
+    ApiBench bench;
+    bench.site.names = std::vector<QueueName>{QueueName{"/room/1"}, QueueName{"/user/alice"},
+                                              QueueName{"/zz/1"}};
+    CHECK(bench.call("GET", "/v1/queues?limit=4").body ==
+          "{\"queues\":[{\"name\":\"/room/1\"},{\"name\":\"/zz/1\"}]}\n");
+    CHECK(bench.call("GET", "/v1/queues?limit=3").body ==
+          "{\"queues\":[{\"name\":\"/room/1\"},{\"name\":\"/zz/1\"}],\"cursor\":\"/zz/1\"}\n");
+    bench.site.names = std::vector<QueueName>{QueueName{"/user/alice"}};
+    CHECK(bench.call("GET", "/v1/queues").body == "{\"queues\":[]}\n");
 }
 
 TEST_CASE("a list with a bad query, or without an answer, is refused") {
