@@ -152,8 +152,7 @@ using N = SessionSettings;
 constexpr std::array table{
     address<&S::listen, &ListenSettings::client>(
         "listen.client", "Where clients connect: WebSocket, HTTP and plain TCP."),
-    address<&S::listen, &ListenSettings::admin>("listen.admin",
-                                                "The admin API, metrics and the console."),
+    address<&S::listen, &ListenSettings::admin>("listen.admin", "The admin API and metrics."),
 
     SettingRow{"data.folder", "Keys and counters that outlive the server; made if missing.",
                [](const TomlValue& value, S& settings) {

@@ -17,8 +17,6 @@
 #include "shell/admin/batch.h"
 #include "shell/admin/json_body.h"
 #include "shell/admin/openapi.h"
-#include "shell/admin/pages.h"
-#include "web/assets.h"
 
 namespace muster::admin {
 namespace {
@@ -154,7 +152,13 @@ std::optional<Response> answer_anybody(const Request& request, const Site& site)
     if (path == "/openapi.json") {
         return Response{.body = std::string{openapi_json()}};
     }
-    return page(path, request.header("if-none-match"), web::assets());
+    if (path == "/") {  // Where a browser begins: no key would show it more.
+        return to_response(
+            Problem{.detail = "this is the admin API: /openapi.json describes it, /metrics has the "
+                              "figures; the pages are on the client port, in --dev",
+                    .status = 404});
+    }
+    return std::nullopt;
 }
 
 std::optional<std::string> header_text(const Request& request, std::string_view name) {

@@ -76,6 +76,20 @@ TEST_CASE("a role too small is 403 and says which one is needed") {
     CHECK(bench.site.asked.empty());
 }
 
+TEST_CASE("the first page is none, and says where to look, without a key") {
+    ApiBench bench;
+    bench.key = "";
+    for (const std::string_view method : {"GET", "HEAD"}) {
+        const Response response = bench.call(method, "/");
+        CHECK(response.status == 404);
+        CHECK(response.content_type == "application/problem+json");
+        CHECK(contains(response.body, "/openapi.json"));
+    }
+    for (const std::string_view path : {"/index.html", "/assets/app.js"}) {
+        CHECK(bench.call("GET", path).status == 401);
+    }
+}
+
 TEST_CASE("a tenant's key opens the tenant's queues only") {
     ApiBench bench;
     bench.key = ApiBench::tenant;
