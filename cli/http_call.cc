@@ -21,7 +21,38 @@ namespace muster::cli {
 namespace {
 
 constexpr std::size_t answer_bytes_max = 16 * 1024 * 1024;
-constexpr int patience_s = 10;
+
+using Clock = std::chrono::steady_clock;
+
+// How long a call may take as a whole, however its answer trickles in.
+struct Deadline {
+    std::chrono::milliseconds patience;
+    Clock::time_point at = Clock::now() + patience;
+
+    // Sets how long the next call on the socket may block. Returns false where time is over.
+    [[nodiscard]] bool apply(int fd) const {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::microseconds>(at - Clock::now()).count();
+        if (left <= 0) {
+            return false;
+        }
+        const timeval time{left / 1'000'000, left % 1'000'000};
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+        return true;
+    }
+};
+
+tl::unexpected<Error> no_answer(std::string_view server, const Deadline& deadline) {
+    return failure(ErrorCode::upstream,
+                   fmt::format("no answer from {} within {:g} s", server,
+                               std::chrono::duration<double>(deadline.patience).count()));
+}
+
+// A blocking call that its time limit has ended; of connect it is the latter.
+bool is_late(int error) {
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINPROGRESS || error == ETIMEDOUT;
+}
 
 struct Socket {
     int fd = -1;
@@ -37,7 +68,7 @@ struct Socket {
     }
 };
 
-Result<Socket> connect_to(const detail::ServerAddress& address) {
+Result<Socket> connect_to(const detail::ServerAddress& address, const Deadline& deadline) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
@@ -50,33 +81,51 @@ Result<Socket> connect_to(const detail::ServerAddress& address) {
     int error = 0;
     for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
         Socket socket(::socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const timeval patience{patience_s, 0};
-        setsockopt(socket.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        setsockopt(socket.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+        if (!deadline.apply(socket.fd)) {
+            return no_answer(address.shown, deadline);
+        }
         if (connect(socket.fd, one->ai_addr, one->ai_addrlen) == 0) {
             return socket;
         }
         error = errno;
     }
+    if (is_late(error)) {
+        return no_answer(address.shown, deadline);
+    }
     return failure(ErrorCode::upstream,
                    fmt::format("cannot reach {}: {}", address.shown, std::strerror(error)));
 }
 
-Result<std::string> converse(const Socket& socket, std::string_view request) {
+// Returns what to say of a call on the socket that has failed with `error`.
+tl::unexpected<Error> lost(std::string_view server, int error, const Deadline& deadline) {
+    if (is_late(error)) {
+        return no_answer(server, deadline);
+    }
+    return failure(ErrorCode::upstream,
+                   fmt::format("no answer from {}: {}", server, std::strerror(error)));
+}
+
+Result<std::string> converse(const Socket& socket, std::string_view server,
+                             std::string_view request, const Deadline& deadline) {
     while (!request.empty()) {
+        if (!deadline.apply(socket.fd)) {
+            return no_answer(server, deadline);
+        }
         const auto sent = send(socket.fd, request.data(), request.size(), MSG_NOSIGNAL);
         if (sent <= 0) {
-            return failure(ErrorCode::upstream,
-                           std::string("cannot send: ") + std::strerror(errno));
+            return lost(server, errno, deadline);
         }
         request.remove_prefix(static_cast<std::size_t>(sent));
     }
     std::string answer;
     std::array<char, 65536> buffer{};
     for (;;) {
+        if (!deadline.apply(socket.fd)) {
+            return no_answer(server, deadline);
+        }
         const auto taken = recv(socket.fd, buffer.data(), buffer.size(), 0);
         if (taken < 0) {
-            return failure(ErrorCode::upstream, std::string("no answer: ") + std::strerror(errno));
+            return lost(server, errno, deadline);
         }
         if (taken == 0) {
             return answer;
@@ -91,7 +140,8 @@ Result<std::string> converse(const Socket& socket, std::string_view request) {
 }  // namespace
 
 Result<HttpAnswer> http_call(std::string_view address, std::string_view method,
-                             std::string_view path, std::string_view body, std::string_view key) {
+                             std::string_view path, std::string_view body, std::string_view key,
+                             std::chrono::milliseconds patience) {
     const auto server = detail::parse_server_address(address, detail::ServerAddress::admin_port);
     if (!server) {
         return tl::unexpected(server.error());
@@ -100,7 +150,8 @@ Result<HttpAnswer> http_call(std::string_view address, std::string_view method,
         return failure(ErrorCode::bad_settings,
                        fmt::format("server `{}`: the admin API stands at no path", address));
     }
-    const auto socket = connect_to(*server);
+    const Deadline deadline{patience};
+    const auto socket = connect_to(*server, deadline);
     if (!socket) {
         return tl::unexpected(socket.error());
     }
@@ -116,7 +167,7 @@ Result<HttpAnswer> http_call(std::string_view address, std::string_view method,
     }
     request += "\r\n";
     request += body;
-    const auto answer = converse(*socket, request);
+    const auto answer = converse(*socket, server->shown, request, deadline);
     if (!answer) {
         return tl::unexpected(answer.error());
     }
@@ -124,10 +175,15 @@ Result<HttpAnswer> http_call(std::string_view address, std::string_view method,
     wire::ResponseHead head;
     const auto head_bytes = wire::parse_response_head(*answer, scan, head);
     if (!head_bytes || *head_bytes == 0) {
-        return failure(ErrorCode::protocol, "what came is no HTTP answer");
+        return failure(ErrorCode::protocol,
+                       other_server_text(server->shown, "what came is no HTTP answer"));
     }
     // "Connection: close" was asked for, so the body ends with the bytes.
-    return HttpAnswer{head.status, answer->substr(*head_bytes)};
+    return HttpAnswer{head.status, answer->substr(*head_bytes), server->shown};
+}
+
+std::string other_server_text(std::string_view server, std::string_view why) {
+    return fmt::format("{} does not speak Muster's admin API ({})", server, why);
 }
 
 }  // namespace muster::cli

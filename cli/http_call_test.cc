@@ -1,5 +1,6 @@
 #include "cli/http_call.h"
 
+#include <chrono>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -33,6 +34,16 @@ TEST_CASE("an admin address at which nobody listens is told as host and port, in
         CHECK(answer.error().code == ErrorCode::upstream);
         CHECK(answer.error().detail == "cannot reach " + shown + ": Connection refused");
     }
+}
+
+TEST_CASE("a server that takes the call and says nothing is given up, and named") {
+    const detail::LoopbackServer silent;  // Never pumped.
+    const std::string shown = "127.0.0.1:" + std::to_string(silent.port());
+    const auto answer = http_call(std::to_string(silent.port()), "GET", "/healthz", {}, {},
+                                  std::chrono::milliseconds{50});
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(answer.error().code == ErrorCode::upstream);
+    CHECK(answer.error().detail == "no answer from " + shown + " within 0.05 s");
 }
 
 }  // namespace

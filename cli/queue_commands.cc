@@ -48,9 +48,21 @@ std::string encoded(std::string_view text) {
     return out;
 }
 
-// Calls, and prints what went wrong. Returns the body, or the exit code in `failed`.
-std::string call(const AdminTarget& target, std::string_view method, const std::string& path,
-                 std::string_view body, std::optional<int>& failed) {
+// Whether an answer may come from a Muster server: all that it answers are objects, those that
+// refuse name their code, and the others a queue's life or a list of queues.
+bool is_of_muster(const HttpAnswer& answer) {
+    if (!wire::validate_json(answer.body)) {
+        return false;
+    }
+    if (answer.status >= 400) {
+        return !field(answer.body, "code").empty();
+    }
+    return !field(answer.body, "inc").empty() || !field(answer.body, "queues").empty();
+}
+
+// Calls, and prints what went wrong. Returns the answer, or the exit code in `failed`.
+HttpAnswer call(const AdminTarget& target, std::string_view method, const std::string& path,
+                std::string_view body, std::optional<int>& failed) {
     std::string key;
     if (!target.key_file.empty()) {
         std::ifstream file(target.key_file);
@@ -68,7 +80,10 @@ std::string call(const AdminTarget& target, std::string_view method, const std::
                                                                   : exit_failed;
         return {};
     }
-    if (answer->status >= 400) {
+    if (!is_of_muster(*answer)) {
+        print_error(other_server_text(answer->server, fmt::format("HTTP {}", answer->status)));
+        failed = exit_failed;
+    } else if (answer->status >= 400) {
         if (target.format == Format::json) {
             print_line(answer->body);
         } else {
@@ -78,18 +93,18 @@ std::string call(const AdminTarget& target, std::string_view method, const std::
         }
         failed = exit_failed;
     }
-    return std::move(answer->body);
+    return *std::move(answer);
 }
 
 int call_and_print(const AdminTarget& target, std::string_view method, const std::string& path,
                    std::string_view body, std::string_view done) {
     std::optional<int> failed;
-    const std::string answer = call(target, method, path, body, failed);
+    const std::string answer = call(target, method, path, body, failed).body;
     if (failed) {
         return *failed;
     }
     if (target.format == Format::json || done.empty()) {
-        print_line(answer.empty() ? "{}" : answer);
+        print_line(answer);
     } else {
         print_line(done);
     }
@@ -106,7 +121,7 @@ int queue_ls(const AdminTarget& target, const std::string& prefix) {
             path += "&cursor=" + encoded(cursor);
         }
         std::optional<int> failed;
-        const std::string page = call(target, "GET", path, {}, failed);
+        const std::string page = call(target, "GET", path, {}, failed).body;
         if (failed) {
             return *failed;
         }

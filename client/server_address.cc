@@ -14,6 +14,8 @@ bool is_printable(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 bool is_port(std::string_view text) {
     std::uint16_t port = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -69,6 +71,10 @@ Result<ServerAddress> parse_server_address(std::string_view text, std::string_vi
     }
     address.port = port.empty() ? default_port : port.substr(1);
     address.host = host;
+    if (!text.empty() && std::ranges::all_of(text, is_digit)) {
+        address.port = text;
+        address.host = "127.0.0.1";
+    }
     if (address.host.empty()) {
         return bad("the host is missing");
     }

@@ -9,7 +9,8 @@ namespace muster::detail {
 
 /// Where a server is, taken apart. Every command, client and benchmark takes the same forms:
 /// `host`, `host:port`, `ws://host[:port][/path]` and `http://host[:port][/path]`. The scheme is
-/// decoration, so that an address can be copied from wherever it stands.
+/// decoration, so that an address can be copied from wherever it stands. Digits alone are a port of
+/// this machine (127.0.0.1).
 struct ServerAddress {
     static constexpr std::string_view client_port = "7400";
     static constexpr std::string_view admin_port = "7401";

@@ -41,12 +41,19 @@ TEST_CASE("a port that is not named is the one of the server that is meant") {
     CHECK(parse_server_address("h:80", ServerAddress::admin_port).value().port == "80");
 }
 
+TEST_CASE("digits alone are a port of this machine") {
+    CHECK(parse_server_address("7455").value() ==
+          ServerAddress{"127.0.0.1", "7455", "/connect", "127.0.0.1:7455"});
+    CHECK(parse_server_address("7", ServerAddress::admin_port).value().shown == "127.0.0.1:7");
+}
+
 TEST_CASE("what is no address is refused with a reason") {
     for (const char* url :
          {"",           "ftp://a",        "://a",     "wss://a",      "https://a",
           "::1",        "http://",        "a:",       ":7400",        "ws://",
           "ws://:7400", "ws://a:",        "ws://a:0", "ws://a:65536", "ws://a:x",
-          "ws://[::1",  "ws://[::1]7400", "ws://a b", "ws://u:p@a",   "ws://a/\r\nX: y"}) {
+          "ws://[::1",  "ws://[::1]7400", "ws://a b", "ws://u:p@a",   "ws://a/\r\nX: y",
+          "0",          "65536"}) {
         CAPTURE(url);
         const auto address = parse_server_address(url);
         REQUIRE_FALSE(address.has_value());

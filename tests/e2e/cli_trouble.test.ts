@@ -3,6 +3,7 @@
  * settings, ports and folders that cannot be used. What goes well is in cli.test.ts.
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -51,6 +52,39 @@ test("a server that takes the connection and says nothing is given up after --pa
     const words = ["pub", "/room/1", "chat", "1", "--user", "a", "--patience", "0.2"];
     const { code, err } = await muster([...words, "--server", address]);
     expect({ code, err }).toEqual({ code: 3, err: `muster: no answer from ${address} within 0.2s` });
+});
+
+test("a server that is another one is told from a Muster server", async () => {
+    const port = (address: AddressInfo | string | null) => (address as AddressInfo).port;
+    const answering = async (status: number, type: string, body: string) => {
+        const other = createHttpServer((_, answer) => {
+            answer.writeHead(status, { "content-type": type }).end(body);
+        }).listen(0, "127.0.0.1");
+        await once(other, "listening");
+        onTestFinished(() => void other.close());
+        return port(other.address());
+    };
+    for (const [status, type, body] of [
+        [404, "text/html", "<h1>not found</h1>"],
+        [404, "application/json", '{"error":"not found"}'],
+        [200, "text/html", "<h1>hello</h1>"],
+        [200, "application/json", "[]"],
+        [301, "text/plain", ""],
+    ] as const) {
+        const at = await answering(status, type, body);
+        for (const words of [["ls"], ["show", "/room/1"], ["create", "/room/1"], ["rm", "/room/1"]]) {
+            const ended = await muster(["queue", ...words, "--admin", String(at)]);
+            const said = `127.0.0.1:${at} does not speak Muster's admin API (HTTP ${status})`;
+            expect(ended).toEqual({ code: 1, out: "", err: `muster: ${said}` });
+        }
+    }
+    const greeter = createServer((socket) => socket.end("SSH-2.0-Other\r\n")).listen(0, "127.0.0.1");
+    await once(greeter, "listening");
+    onTestFinished(() => void greeter.close());
+    const { code, err } = await muster(["queue", "ls", "--admin", String(port(greeter.address()))]);
+    expect({ code, err }).toEqual({
+        ...{ code: 1, err: expect.stringContaining("does not speak Muster's admin API (what came") },
+    });
 });
 
 test("a token that is refused is told at once, with the server's code and words", async () => {

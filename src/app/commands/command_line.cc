@@ -77,7 +77,7 @@ void add_format(CLI::App& command, Arguments& arguments) {
 void add_target(CLI::App& command, Arguments& arguments) {
     command
         .add_option("--server", arguments.target.server,
-                    "where to connect: host, host:port or ws://host:port")
+                    "where to connect: host, port, host:port or ws://host:port")
         ->capture_default_str();
     command.add_option("--user", arguments.target.user, "your name; enough for a server in --dev");
     command.add_option("--token", arguments.target.token,
@@ -95,7 +95,7 @@ void add_target(CLI::App& command, Arguments& arguments) {
 void add_admin_target(CLI::App& command, Arguments& arguments) {
     command
         .add_option("--admin", arguments.admin.address,
-                    "the server's admin address: host or host:port")
+                    "the server's admin address: host, port or host:port")
         ->capture_default_str();
     command.add_option("--key-file", arguments.admin.key_file,
                        "a file with the admin key, such as muster-data/admin.key; not for --dev");
