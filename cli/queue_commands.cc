@@ -96,17 +96,18 @@ HttpAnswer call(const AdminTarget& target, std::string_view method, const std::s
     return *std::move(answer);
 }
 
+// `same` is said in place of `done` where the queue was there already (200, not 201).
 int call_and_print(const AdminTarget& target, std::string_view method, const std::string& path,
-                   std::string_view body, std::string_view done) {
+                   std::string_view body, std::string_view done, std::string_view same = {}) {
     std::optional<int> failed;
-    const std::string answer = call(target, method, path, body, failed).body;
+    const HttpAnswer answer = call(target, method, path, body, failed);
     if (failed) {
         return *failed;
     }
     if (target.format == Format::json || done.empty()) {
-        print_line(answer);
+        print_line(answer.body);
     } else {
-        print_line(done);
+        print_line(same.empty() || answer.status == 201 ? done : same);
     }
     return exit_ok;
 }
@@ -150,7 +151,8 @@ int queue_show(const AdminTarget& target, const std::string& queue) {
 int queue_create(const AdminTarget& target, const std::string& queue,
                  const std::string& definition) {
     return call_and_print(target, "PUT", "/v1/queues" + encoded(queue),
-                          definition.empty() ? "{}" : definition, "created " + queue);
+                          definition.empty() ? "{}" : definition, "created " + queue,
+                          queue + " was there already");
 }
 
 int queue_rm(const AdminTarget& target, const std::string& queue) {

@@ -325,8 +325,9 @@ test("state is set, read, watched and deleted", async () => {
 test("queues are created, listed, shown and removed", async () => {
     const room = freshRoom();
     const definition = JSON.stringify({ mounts: { moves: { type: "message" } } });
-    expect((await ask("queue", "create", room, definition)).code).toBe(0);
-    expect((await ask("queue", "create", room, definition)).code).toBe(0);
+    const create = () => ask("queue", "create", room, definition);
+    expect(await create()).toEqual({ code: 0, out: `created ${room}`, err: "" });
+    expect(await create()).toEqual({ code: 0, out: `${room} was there already`, err: "" });
     const differs = await ask("queue", "create", room, '{"ttl":"7m"}');
     expect(differs).toMatchObject({ code: 1, err: expect.stringContaining("M2012") });
     expect((await ask("queue", "ls", "/room/cli-")).out.split("\n")).toContain(room);
