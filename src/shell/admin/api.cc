@@ -242,6 +242,9 @@ Parsed<Api::Arrival> Api::arrive(const Request& request, const Access& access) {
     if (auto good = check_access(access, *matched); !good) {
         return refuse(std::move(good.error()));
     }
+    if (auto good = check_parameters(*query, matched->route->parameters); !good) {
+        return refuse(std::move(good.error()));
+    }
     if (auto good = check_body(request, *matched->route); !good) {
         return refuse(std::move(good.error()));
     }

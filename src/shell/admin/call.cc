@@ -1,5 +1,6 @@
 #include "shell/admin/call.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -166,6 +167,27 @@ Parsed<std::optional<std::string>> query_text(std::string_view query, std::strin
         return refuse(Problem{.detail = fmt::format("{}: {}", name, decoded.error().why)});
     }
     return text;
+}
+
+Parsed<void> check_parameters(std::string_view query, std::string_view known) {
+    while (!query.empty()) {
+        const std::string_view pair = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(pair.size() + 1, query.size()));
+        const std::string_view name = pair.substr(0, pair.find('='));
+        std::string_view rest = known;
+        bool is_known = pair.empty();
+        while (!is_known && !rest.empty()) {
+            const std::string_view one = rest.substr(0, rest.find(' '));
+            rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+            is_known = one == name;
+        }
+        if (!is_known) {
+            return refuse(Problem{
+                .detail = fmt::format("there is no query parameter `{}` here; there are: {}", name,
+                                      known.empty() ? "none" : known)});
+        }
+    }
+    return {};
 }
 
 Parsed<std::uint64_t> query_integer(std::string_view query, std::string_view name, Range range) {

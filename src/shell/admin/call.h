@@ -73,6 +73,10 @@ void append_payload(std::string& out, const Payload& payload);
 [[nodiscard]] Parsed<std::optional<std::string>> query_text(std::string_view query,
                                                             std::string_view name);
 
+/// Refuses a query with a parameter that is not among `known` (with a space between two): a mistyped
+/// one would be as none at all.
+[[nodiscard]] Parsed<void> check_parameters(std::string_view query, std::string_view known);
+
 /// Returns an integer of the query. Problems: where it is none, or out of range.
 struct Range {
     std::uint64_t min = 0;

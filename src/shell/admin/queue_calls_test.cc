@@ -158,8 +158,8 @@ TEST_CASE("user queues are not listed, and a page skips all of them at once") {
 
 TEST_CASE("queues after the user queues are listed once, and a page that is not full is the last") {
     ApiBench bench;
-    bench.site.names = std::vector<QueueName>{QueueName{"/room/1"}, QueueName{"/user/alice"},
-                                              QueueName{"/zz/1"}};
+    bench.site.names =
+        std::vector<QueueName>{QueueName{"/room/1"}, QueueName{"/user/alice"}, QueueName{"/zz/1"}};
     CHECK(bench.call("GET", "/v1/queues?limit=4").body ==
           "{\"queues\":[{\"name\":\"/room/1\"},{\"name\":\"/zz/1\"}]}\n");
     CHECK(bench.call("GET", "/v1/queues?limit=3").body ==
@@ -176,6 +176,29 @@ TEST_CASE("a list with a bad query, or without an answer, is refused") {
     }
     bench.site.names.reset();
     CHECK(bench.call("GET", "/v1/queues").status == 503);
+}
+
+TEST_CASE("a query parameter that is not known is refused by its name") {
+    ApiBench bench;
+    const Response list = bench.call("GET", "/v1/queues?limit=5&prefx=/room");
+    CHECK(list.status == 400);
+    CHECK(contains(list.body, "M1030"));
+    CHECK(contains(list.body, "`prefx`"));
+    CHECK(contains(list.body, "there are: prefix cursor limit"));
+    CHECK(bench.site.listed.empty());
+    for (const std::string_view target :
+         {"/v1/queues?", "/v1/queues?&", "/v1/queues?prefix=/a/&cursor=&limit=5&limit=6"}) {
+        CHECK(bench.call("GET", target).status == 200);
+    }
+    for (const std::string_view target :
+         {"/v1/queues?prefixx=/", "/v1/queues?=1", "/v1/queues?prefix%20cursor=1",
+          "/v1/queues/a?limit=5", "/v1/queues/a/-/members?prefix=/",
+          "/v1/queues/a/-/mounts/m/messages?cursor=1", "/v1/users/a?limit=1"}) {
+        INFO(target);
+        CHECK(bench.call("GET", target).status == 400);
+    }
+    CHECK(bench.call("PUT", "/v1/queues/a?ttl=5m").status == 400);
+    CHECK(bench.site.asked.empty());
 }
 
 TEST_CASE("mounts are put, shown and deleted") {

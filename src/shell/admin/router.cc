@@ -17,12 +17,13 @@ constexpr auto table = std::to_array<Route>({
     {"GET", "/metrics"},
     {"POST", "/v1/batch", Role::game_server, nullptr, Remembers::reply_table},
 
-    {"GET", "/v1/queues", Role::read, list_queues},
+    {"GET", "/v1/queues", Role::read, list_queues, Remembers::nobody, "prefix cursor limit"},
     {"GET", "/v1/queues/{queue}", Role::read, get_queue},
     {"PUT", "/v1/queues/{queue}", Role::game_server, put_queue},
     {"DELETE", "/v1/queues/{queue}", Role::game_server, delete_queue},
 
-    {"GET", "/v1/queues/{queue}/-/members", Role::read, list_members},
+    {"GET", "/v1/queues/{queue}/-/members", Role::read, list_members, Remembers::nobody,
+     "cursor limit"},
     {"PUT", "/v1/queues/{queue}/-/members/{user}", Role::game_server, put_member},
     {"DELETE", "/v1/queues/{queue}/-/members/{user}", Role::game_server, delete_member},
 
@@ -30,7 +31,8 @@ constexpr auto table = std::to_array<Route>({
     {"PUT", "/v1/queues/{queue}/-/mounts/{mount}", Role::game_server, put_mount},
     {"DELETE", "/v1/queues/{queue}/-/mounts/{mount}", Role::game_server, delete_mount},
 
-    {"GET", "/v1/queues/{queue}/-/mounts/{mount}/messages", Role::read, get_messages},
+    {"GET", "/v1/queues/{queue}/-/mounts/{mount}/messages", Role::read, get_messages,
+     Remembers::nobody, "after limit"},
     {"POST", "/v1/queues/{queue}/-/mounts/{mount}/messages", Role::game_server, post_message,
      Remembers::queue},
 

@@ -23,6 +23,7 @@ struct Route {
     Role role = Role::read;
     Handler handler = nullptr;  ///< nullptr: answered by the Api itself
     Remembers remembers = Remembers::nobody;
+    std::string_view parameters = {};  ///< those of the query, with a space between two
 };
 
 /// Returns all routes.
