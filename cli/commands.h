@@ -40,6 +40,7 @@ struct SubArguments {
     std::vector<std::string> mounts;  ///< empty: all
     std::uint64_t count_max = 0;      ///< ends after so many messages and changes; 0: never
     bool joins = false;               ///< becomes a member; else only listens
+    bool stays = false;               ///< a member afterwards
 };
 int sub(const Target& target, const SubArguments& arguments);
 

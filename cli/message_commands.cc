@@ -49,7 +49,12 @@ int sub(const Target& target, const SubArguments& arguments) {
     const auto has_enough = [&] {
         return arguments.count_max != 0 && count >= arguments.count_max;
     };
-    const auto show = [&](const auto& what) { print_line(json ? as_json(what) : as_text(what)); };
+    bool is_over = false;  // What comes while it leaves was not asked for.
+    const auto show = [&](const auto& what) {
+        if (!is_over) {
+            print_line(json ? as_json(what) : as_text(what));
+        }
+    };
     const auto show_counted = [&](const auto& what) {
         if (is_wanted(what.mount) && !has_enough()) {
             ++count;
@@ -93,16 +98,26 @@ int sub(const Target& target, const SubArguments& arguments) {
     if (const auto failed = arguments.joins ? session.join(queue) : session.listen(queue)) {
         return *failed;
     }
+    const auto leave = [&] {
+        is_over = true;
+        if (arguments.joins && !arguments.stays) {
+            session.leave(queue);
+        }
+    };
     for (const std::string& mount : missing) {
         print_error(fmt::format("{} has no mount {}", arguments.queue, mount), "M3001");
     }
     if (!missing.empty() && missing.size() == arguments.mounts.size()) {
+        leave();
         return exit_failed;
     }
     const int code = session.follow([&] { return has_enough() || ended.has_value(); });
     if (ended) {
         print_error(*ended);
         return exit_failed;
+    }
+    if (code == exit_ok) {  // Else the client is closed.
+        leave();
     }
     return code;
 }

@@ -185,6 +185,12 @@ void Session::leave(Queue& queue) {
     if (was_member_) {
         return;
     }
+    if (is_interrupted != 0) {
+        is_interrupted = 0;  // The next one ends this wait, too.
+        if (client_->status().state != Status::State::online) {
+            return;  // Whoever interrupts does not want to wait for a connection.
+        }
+    }
     bool has_left = false;
     queue.leave([&has_left](const Outcome&) { has_left = true; });
     static_cast<void>(wait_for([&has_left] { return has_left; }));

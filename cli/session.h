@@ -43,7 +43,7 @@ public:
     [[nodiscard]] std::optional<int> listen(Queue& queue);
 
     /// Leaves again, for as long as that takes but not longer than the patience. Who was a member
-    /// before (the backend may have seen to it) stays one.
+    /// before (the backend may have seen to it) stays one; so does who was interrupted off line.
     void leave(Queue& queue);
 
 private:

@@ -123,6 +123,7 @@ int state_watch(const Target& target, const StateArguments& arguments) {
     as_sub.queue = arguments.queue;
     as_sub.mounts = {arguments.mount};
     as_sub.joins = arguments.joins;
+    as_sub.stays = arguments.stays;
     return sub(target, as_sub);
 }
 

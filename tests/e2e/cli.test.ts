@@ -201,6 +201,38 @@ test("sub shows what happens until it has enough, or is interrupted", async () =
     expect(interrupted.out).not.toContain("scores a");
 });
 
+test("who joins to watch leaves at the end, unless asked to stay or a member before", async () => {
+    const room = freshRoom();
+    const path = `/v1/queues${room}/-/members`;
+    const members = async () =>
+        (await call(server, "GET", path)).json.members.map(({ user }: { user: string }) => user);
+    await call(server, "PUT", `/v1/queues${room}`);
+    await call(server, "PUT", `${path}/leave-mona`);
+    const sub = async (user: string, ...more: string[]) => {
+        const command = new Command([binary, ...more, "--join", "--user", user], { server });
+        await command.lines.next();
+        return command;
+    };
+    const watch = ["sub", room];
+    const counted = await sub("leave-carl", ...watch, "--count", "1");
+    const interrupted = [
+        await sub("leave-ines", ...watch),
+        await sub("leave-wim", "state", "watch", room, "scores"),
+        await sub("leave-mona", ...watch),
+        await sub("leave-stan", ...watch, "--stay"),
+    ];
+    expect((await members()).length).toBe(5);
+    await ask("pub", room, "chat", "1", "--user", "leave-paul");
+    expect((await counted.end()).code).toBe(0);
+    for (const command of interrupted) {
+        command.interrupt();
+        expect(await command.end()).toMatchObject({ code: 0, err: "" });
+    }
+    expect((await members()).sort()).toEqual(["leave-mona", "leave-stan"]);
+    await ask("sub", room, "--mounts", "nope", "--join", "--user", "leave-nils");
+    expect((await members()).length).toBe(2);
+});
+
 test("sub ends with an error when its queue is deleted", async () => {
     const room = freshRoom();
     await call(server, "PUT", `/v1/queues${room}`);

@@ -141,6 +141,7 @@ It joins the queue, sends, and leaves again.)");
         ->delimiter(',');
     sub->add_option("--count", a.sub.count_max, "end after so many messages and changes");
     add_join(*sub, a.sub.joins);
+    sub->add_flag("--stay", a.sub.stays, "with --join: stay a member of the queue afterwards");
     add_target(*sub, a);
     sub->footer("Such as: muster sub /room/lobby --mounts chat,scores --user dave");
     sub->callback([&a, &action] { action = [&a] { return cli::sub(a.target, a.sub); }; });
@@ -185,6 +186,7 @@ void add_state_commands(CLI::App& app, Arguments& a, Action& action) {
     for (CLI::App* reading : {get, watch}) {
         add_join(*reading, a.state.joins);
     }
+    watch->add_flag("--stay", a.state.stays, "with --join: stay a member of the queue afterwards");
 }
 
 void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
