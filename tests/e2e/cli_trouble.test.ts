@@ -54,6 +54,34 @@ test("a server that takes the connection and says nothing is given up after --pa
     expect({ code, err }).toEqual({ code: 3, err: `muster: no answer from ${address} within 0.2s` });
 });
 
+test("as whom a command acts is said once, or it does not begin", async () => {
+    const commands = [
+        ["pub", "/room/1", "chat", "1"],
+        ["sub", "/room/1"],
+        ["history", "/room/1", "chat"],
+        ["state", "get", "/room/1", "scores"],
+    ];
+    for (const words of commands) {
+        for (const [more, said] of [
+            [[], /--user NAME[^]*--dev[^]*--token-file/],
+            [["--token", "t", "--user", "bob"], /leave out --user/],
+            [["--token-file", "f", "--user", "bob"], /leave out --user/],
+            [["--token-file", "f", "--token", "t"], /--token and --token-file/],
+        ] as const) {
+            const { code, out, err } = await muster([...words, ...more], { server });
+            expect({ code, out }, [...words, ...more].join(" ")).toEqual({ code: 2, out: "" });
+            expect(err).toMatch(said);
+        }
+    }
+    // What stands on the line takes the place of the environment.
+    const environment = { MUSTER_TOKEN: "rubbish" };
+    const [pub] = commands as [string[]];
+    const named = await muster([...pub, "--user", "bob"], { server, environment });
+    expect(named, named.err).toMatchObject({ code: 0 });
+    const bare = await muster(pub, { server, environment });
+    expect(bare).toMatchObject({ code: 1, err: expect.stringContaining("M1001") });
+});
+
 test("a server that is another one is told from a Muster server", async () => {
     const port = (address: AddressInfo | string | null) => (address as AddressInfo).port;
     const answering = async (status: number, type: string, body: string) => {
@@ -166,7 +194,6 @@ test("a token from `muster token` opens a server that is not in --dev, and the a
     const sent = await with_("--token-file", tokenFile);
     expect(sent.code, sent.err).toBe(0);
     for (const bad of [
-        [],
         ["--user", "frieda"],
         ["--token", "rubbish"],
         ["--token-file", join(folder, "not-there")],

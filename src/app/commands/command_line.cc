@@ -46,6 +46,7 @@ struct Arguments {
     std::string code;
     std::string format = "text";
     double patience_s = 10;
+    bool acts_as_user = false;  ///< the command needs to know as whom it connects
     bool as_markdown = false;
     bool with_origin = false;
 
@@ -63,10 +64,28 @@ void take_environment(Arguments& arguments) {
         }
     };
     take("MUSTER_SERVER", arguments.target.server);
-    take("MUSTER_TOKEN", arguments.target.token);
     take("MUSTER_ADMIN", arguments.admin.address);
     take("MUSTER_ADMIN_KEY_FILE", arguments.admin.key_file);
     take("MUSTER_CONFIG", arguments.settings.file);
+}
+
+// Settles as whom the command connects. Returns what is wrong with what was typed; empty: nothing.
+std::string settle_user(cli::Target& target) {
+    if (!target.token.empty() && !target.token_file.empty()) {
+        return "--token and --token-file are two ways to say the same: leave one of them out";
+    }
+    const bool has_token = !target.token.empty() || !target.token_file.empty();
+    if (!target.user.empty() && has_token) {
+        return "a token says itself whose it is: leave out --user, or the token";
+    }
+    if (target.user.empty() && !has_token) {
+        const char* token = std::getenv("MUSTER_TOKEN");
+        target.token = token != nullptr ? token : "";
+        if (target.token.empty()) {
+            return "as whom? add --user NAME (for a server in --dev) or --token-file FILE";
+        }
+    }
+    return {};
 }
 
 void add_format(CLI::App& command, Arguments& arguments) {
@@ -90,6 +109,7 @@ void add_target(CLI::App& command, Arguments& arguments) {
         ->capture_default_str();
     command.add_flag("-v,--verbose", arguments.target.is_verbose, "say what is done on the way");
     add_format(command, arguments);
+    command.parse_complete_callback([&arguments] { arguments.acts_as_user = true; });
 }
 
 void add_admin_target(CLI::App& command, Arguments& arguments) {
@@ -398,6 +418,12 @@ int run_command_line(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? cli::exit_ok : cli::exit_usage;
+    }
+    if (arguments.acts_as_user) {
+        if (const std::string trouble = settle_user(arguments.target); !trouble.empty()) {
+            cli::print_error(trouble);
+            return cli::exit_usage;
+        }
     }
     const auto format = arguments.as_json() ? cli::Format::json : cli::Format::text;
     arguments.target.format = format;
