@@ -57,6 +57,19 @@ test("wrong usage ends with 2 and a hint, help with 0", async () => {
     }
 });
 
+test("a number below 0 is refused where it counts something", async () => {
+    for (const words of [
+        ["history", "/room/1", "chat", "--limit", "-1"],
+        ["sub", "/room/1", "--count", "-1"],
+        ["state", "set", "/room/1", "scores", "a", "1", "--if-seq", "-1"],
+        ["state", "del", "/room/1", "scores", "a", "--if-seq=-1"],
+    ]) {
+        const { code, out, err } = await ask(...words, "--user", "carol");
+        expect({ code, out }, words.join(" ")).toEqual({ code: 2, out: "" });
+        expect(err).toContain("-1");
+    }
+});
+
 test("a mistyped command is answered with a guess, or with all there are", async () => {
     for (const [words, said] of [
         [["pbu", "/room/1", "chat", "1"], "unknown command 'pbu'; did you mean 'pub'?"],

@@ -159,7 +159,8 @@ It joins the queue, sends, and leaves again.)");
     sub->add_option("queue", a.sub.queue, "such as /room/lobby")->required();
     sub->add_option("--mounts", a.sub.mounts, "only these, such as chat,scores; default: all")
         ->delimiter(',');
-    sub->add_option("--count", a.sub.count_max, "end after so many messages and changes");
+    sub->add_option("--count", a.sub.count_max, "end after so many messages and changes")
+        ->check(CLI::NonNegativeNumber);  // Else the parser takes -1 for 2^64 - 1.
     add_join(*sub, a.sub.joins);
     sub->add_flag("--stay", a.sub.stays, "with --join: stay a member of the queue afterwards");
     add_target(*sub, a);
@@ -169,6 +170,7 @@ It joins the queue, sends, and leaves again.)");
     CLI::App* history = app.add_subcommand("history", "Show the remembered messages of a mount");
     add_mount(*history, a.history.queue, a.history.mount);
     history->add_option("--limit", a.history.limit, "at most so many, the youngest ones")
+        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     add_join(*history, a.history.joins);
     add_target(*history, a);
@@ -198,8 +200,10 @@ void add_state_commands(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* del = add("del", "Delete a key", &cli::state_del);
     del->add_option("key", a.state.key, "such as carol")->required();
     for (CLI::App* change : {set, del}) {
-        change->add_option("--if-seq", a.state.if_seq,
-                           "only if the key last changed at this seq; 0: only if it is absent");
+        change
+            ->add_option("--if-seq", a.state.if_seq,
+                         "only if the key last changed at this seq; 0: only if it is absent")
+            ->check(CLI::NonNegativeNumber);
         change->add_flag("--stay", a.state.stays, "stay a member of the queue");
     }
     CLI::App* watch = add("watch", "Show changes as they come, until Ctrl-C", &cli::state_watch);
