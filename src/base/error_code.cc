@@ -239,20 +239,19 @@ constexpr auto registry = std::to_array<ErrorInfo>({
     {ErrorCode::user_offline, "user_offline", 409, not_retryable,
      "The user is not on line, and the message was not one to be kept.",
      "The user left, or has been away longer than the resume time (120 s).",
-     "Send it with `reliable: true` and an Idempotency-Key: then it is kept until the user logs "
-     "in."},
+     "Send it again when the user is on line, or keep it in the backend until then: this version "
+     "keeps no messages for users who are away, and answers `reliable: true` with M7001."},
     {ErrorCode::callout_denied, "callout_denied", 403, not_retryable,
      "The game server was asked, and it said no (or it could not be asked, which counts as no).",
      "Its own rule; the detail text holds its code and message. Or it failed and `on_error` is "
      "deny.",
      "Look into the game server's log: it knows which rule said no, and whether it was asked at "
      "all."},
-    {ErrorCode::no_store, "no_store", 503, retryable,
-     "The store cannot be reached, so nothing durable can be kept now; queues go on.",
-     "PostgreSQL is down or refuses us, the disk is full, or the file of the embedded store is not "
-     "writable.",
-     "Repeat later with the same Idempotency-Key. Operators: look at the disk, and at the "
-     "database and its log."},
+    {ErrorCode::no_store, "no_store", 501, not_retryable,
+     "There is no store, so nothing durable can be kept; queues go on.",
+     "A message to a user said `reliable: true`, which needs the store that this version lacks.",
+     "Send it without `reliable`. It then reaches a user who is on line; for one who is not "
+     "(M4004), keep it in the backend."},
     {ErrorCode::no_recording, "no_recording", no_http, not_retryable,
      "There is no such recording, or it was not said which one is meant.",
      "The path is wrong, the files cannot be read, recording was off, nothing was recorded before "

@@ -45,6 +45,22 @@ test("the reference of errors is what explain prints", async () => {
     expect(out.trimEnd()).toBe(page.trimEnd());
 });
 
+test("the protocol's table of close codes has all that errors close with, and who may try again", () => {
+    const read = (name: string) =>
+        readFileSync(new URL(`../../docs/reference/${name}.md`, import.meta.url), "utf8");
+    const rows = read("protocol").split("\n").filter((line) => /^\| [14]\d{3}/.test(line));
+    const seen = [...read("errors").matchAll(/^### (M\d+)[^#]*?close (\d+)\n- Try again: (\w+)/gm)];
+    expect(seen.length).toBeGreaterThan(8);
+    for (const [, label, close, again] of seen as unknown as string[][]) {
+        const ofCode = rows.filter((row) => row.split("|")[1]?.includes(close as string));
+        const row = ofCode.find((one) => one.includes(label as string)) ?? ofCode[0];
+        expect(row, `${label}, ${close}`).toBeDefined();
+        if (again === "yes") {
+            expect(row, label).not.toContain("is broken");
+        }
+    }
+});
+
 test("wrong usage ends with 2 and a hint, help with 0", async () => {
     for (const words of [[], ["dance"], ["pub"], ["pub", "/room/1", "chat", "1", "--loud"]]) {
         const { code, out, err } = await ask(...words);

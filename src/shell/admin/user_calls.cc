@@ -86,9 +86,7 @@ void tell_user(Call& call) {
         // Honest, and not worth a repetition: this version keeps nothing for users who are away.
         call.refuse(Problem{.code = ErrorCode::no_store,
                             .detail = "reliable messages need the store, which this version lacks",
-                            .pointer = "/reliable",
-                            .status = 501,
-                            .is_retryable = false});
+                            .pointer = "/reliable"});
         return;
     }
     auto make_body = [data = std::move(data),
