@@ -15,7 +15,7 @@ export interface Failure {
 }
 
 // Those of docs/reference/errors.md, and M1040 of our own.
-const retryableCodes = /M(10(0[4-8]|13|33|40)|202\d|7001)/;
+const retryableCodes = /M(10(0[4-8]|13|33|40)|202\d)/;
 
 /** Can the same request, unchanged, succeed later? */
 export function isRetryable(code: string): boolean {
