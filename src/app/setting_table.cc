@@ -234,21 +234,20 @@ constexpr std::array table{
         },
         [](const S& settings) { return quoted_text(word_of(settings.log.level, severities)); }},
 
-    SettingRow{
-        "recording.mode",
-        "What is written down for replays: off, crash (the recent past), all.",
-        [](const TomlValue& value, S& settings) {
-            return take(as_word(value, record_modes), settings.recording.mode);
-        },
-        [](const S& settings) {
-            return quoted_text(word_of(settings.recording.mode, record_modes));
-        }},
+    SettingRow{"recording.mode",
+               "What is written down for replays: off, crash (the recent past), all.",
+               [](const TomlValue& value, S& settings) {
+                   return take(as_word(value, record_modes), settings.recording.mode);
+               },
+               [](const S& settings) {
+                   return quoted_text(word_of(settings.recording.mode, record_modes));
+               }},
     SettingRow{"recording.folder", "Where to; a relative one lies in data.folder.",
                [](const TomlValue& value, S& settings) {
                    return take(as_text(value), settings.recording.folder);
                },
                [](const S& settings) { return quoted_text(settings.recording.folder); }},
-    size<&S::recording, &RecordingSettings::bytes_max, mib, 2048 * mib - 1>(
+    size<&S::recording, &RecordingSettings::bytes_max, 16 * mib, 2048 * mib - 1>(
         "recording.bytes_max", "The longest recording of one shard; then the oldest part goes."),
 };
 

@@ -31,7 +31,8 @@ int run_bench(BenchArguments arguments) {
     const auto report = bench::run(arguments.options);
     if (!report) {
         cli::print_error(report.error().detail);
-        return cli::exit_unreachable;
+        return report.error().code == ErrorCode::bad_settings ? cli::exit_usage
+                                                              : cli::exit_unreachable;
     }
     fmt::print("{}{}", as_json ? bench::as_json(*report) : bench::as_text(*report),
                as_json ? "\n" : "");
@@ -104,7 +105,8 @@ void add_bench_commands(CLI::App& app, std::function<void(std::function<int()>)>
         const auto arguments = std::make_shared<BenchArguments>();
         arguments->options = bench::default_options(work);
         bench::Options& options = arguments->options;
-        if (const char* server = std::getenv("MUSTER_SERVER"); server != nullptr && *server != '\0') {
+        if (const char* server = std::getenv("MUSTER_SERVER");
+            server != nullptr && *server != '\0') {
             options.server = server;
         }
         CLI::App* command = bench->add_subcommand(std::string(name_of(work)), help);

@@ -7,8 +7,8 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -245,15 +245,19 @@ void add_replay_command(CLI::App& app, Arguments& a, Action& action) {
     replay->footer("A folder stands for all shards of the life that was written to last.");
     replay->add_option("recording", a.replay.paths, "files of one shard's recording, or a folder")
         ->required();
-    replay->add_option("--until", a.replay.until,
-                       "stop before that entry (412), or where a queue comes to a seq (/room/1@20)");
-    replay->add_option_function<std::string>(
-              "--dump", [&a](const std::string&) { a.replay.dumps_state = true; },
-              "`state`: print what each queue holds at the end, as JSON")
+    replay->add_option(
+        "--until", a.replay.until,
+        "stop before that entry (412), or where a queue comes to a seq (/room/1@20)");
+    replay
+        ->add_option_function<std::string>(
+            "--dump", [&a](const std::string&) { a.replay.dumps_state = true; },
+            "`state`: print what each queue holds at the end, as JSON")
         ->check(CLI::IsMember({"state"}));
     replay->add_option("--queue", a.replay.queue, "with --dump: only this one");
-    replay->add_flag("--gdb", a.replay.in_gdb, "under gdb, which stops at --until or the crash");
-    replay->add_option("--against", a.replay.against, "another build of muster, which replays it");
+    CLI::Option* gdb = replay->add_flag("--gdb", a.replay.in_gdb,
+                                        "under gdb, which stops at --until or the crash");
+    replay->add_option("--against", a.replay.against, "another build of muster, which replays it")
+        ->excludes(gdb);
     replay->add_flag("--go-on", a.replay.goes_on)->group("");  // For --gdb.
     add_format(*replay, a);
     replay->callback([&a, &action] {

@@ -1,16 +1,19 @@
 #include "app/commands/replay_command.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -63,7 +66,9 @@ Result<roles::ReplayLimits> limits_of(std::string_view until) {
 
 // The recordings that are meant: of a folder, those of the life that was written to last.
 Result<std::vector<Paths>> recordings_in(const std::vector<std::string>& named) {
-    if (named.size() > 1 || !std::filesystem::is_directory(named.front())) {
+    std::error_code
+        ignored;  // What cannot be looked at cannot be read either: the reader says why.
+    if (named.size() > 1 || !std::filesystem::is_directory(named.front(), ignored)) {
         return std::vector<Paths>{Paths(named.begin(), named.end())};
     }
     const auto found = runtime::list_recordings(named.front());
@@ -101,16 +106,17 @@ struct Outcome {
     std::string version;
     ShardId shard;
     bool is_whole = false;
+    bool was_until_reached = true;  ///< or there was none
     Reader::End end = Reader::End::unread;
 };
 
 std::string as_text(const Outcome& outcome) {
     const auto& report = outcome.report;
-    std::string text = fmt::format(
-        "recording of shard {} by version {}, {}; {}\nreplayed {} entries, {} turns; ",
-        outcome.shard.value, outcome.version,
-        outcome.is_whole ? "from its start" : "without its start: only the buckets",
-        end_in_words(outcome.end), report.entries, report.turns);
+    std::string text =
+        fmt::format("recording of shard {} by version {}, {}; {}\nreplayed {} entries, {} turns; ",
+                    outcome.shard.value, outcome.version,
+                    outcome.is_whole ? "from its start" : "without its start: only the buckets",
+                    end_in_words(outcome.end), report.entries, report.turns);
     if (!report.difference) {
         text += fmt::format("{} things compared, all the same{}\n", report.compared,
                             report.is_stopped ? "; stopped where it was to" : "");
@@ -124,12 +130,12 @@ std::string as_text(const Outcome& outcome) {
 
 std::string as_json(const Outcome& outcome) {
     const auto& report = outcome.report;
-    std::string text = fmt::format(
-        R"({{"shard":{},"version":{},"whole":{},"entries":{},"turns":{},"compared":{},)"
-        R"("skipped":{},"stopped":{},"end":{})",
-        outcome.shard.value, json_text(outcome.version), outcome.is_whole, report.entries,
-        report.turns, report.compared, report.skipped, report.is_stopped,
-        json_text(end_in_words(outcome.end)));
+    std::string text =
+        fmt::format(R"({{"shard":{},"version":{},"whole":{},"entries":{},"turns":{},"compared":{},)"
+                    R"("skipped":{},"stopped":{},"end":{})",
+                    outcome.shard.value, json_text(outcome.version), outcome.is_whole,
+                    report.entries, report.turns, report.compared, report.skipped,
+                    report.is_stopped, json_text(end_in_words(outcome.end)));
     if (report.difference) {
         text += fmt::format(R"(,"difference":{{"entry":{},"recorded":{},"replayed":{}}})",
                             report.difference->entry, json_text(report.difference->recorded),
@@ -148,13 +154,15 @@ Result<Outcome> replay(Paths files, const ReplayArguments& arguments, roles::Rep
     if (!shard) {
         return tl::unexpected(shard.error());
     }
+    Outcome outcome{{}, shard->version, shard->shard, reader->begins_at_start()};
     if (limits.entry || !limits.queue.empty()) {
-        limits.reached = [&arguments] {
+        outcome.was_until_reached = false;
+        limits.reached = [&arguments, &outcome] {
+            outcome.was_until_reached = true;
             muster_replay_reached();
             return arguments.goes_on;
         };
     }
-    Outcome outcome{{}, shard->version, shard->shard, reader->begins_at_start()};
     const auto next = [&] { return reader->next(); };
     const auto finish = [&](const Result<roles::ReplayReport>& report,
                             auto& replayed) -> Result<Outcome> {
@@ -181,6 +189,12 @@ std::vector<std::string> arguments_for_child(const ReplayArguments& arguments) {
     child.insert(child.end(), arguments.paths.begin(), arguments.paths.end());
     if (!arguments.until.empty()) {
         child.insert(child.end(), {"--until", arguments.until});
+    }
+    if (arguments.dumps_state) {
+        child.insert(child.end(), {"--dump", "state"});
+    }
+    if (!arguments.queue.empty()) {
+        child.insert(child.end(), {"--queue", arguments.queue});
     }
     if (arguments.as_json) {
         child.insert(child.end(), {"-o", "json"});
@@ -244,6 +258,7 @@ int replay_command(const ReplayArguments& arguments) {
         return cli::exit_failed;
     }
     int code = cli::exit_ok;
+    bool was_until_reached = false;
     for (const auto& files : *recordings) {
         const auto outcome = replay(files, arguments, *limits);
         if (!outcome) {
@@ -254,6 +269,11 @@ int replay_command(const ReplayArguments& arguments) {
         fmt::print(arguments.dumps_state ? stderr : stdout, "{}",
                    arguments.as_json ? as_json(*outcome) : as_text(*outcome));
         code = outcome->report.difference ? cli::exit_failed : code;
+        was_until_reached = was_until_reached || outcome->was_until_reached;
+    }
+    if (!was_until_reached) {
+        cli::print_error("the recording never comes to " + arguments.until);
+        return cli::exit_failed;
     }
     return code;
 }

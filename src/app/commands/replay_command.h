@@ -11,9 +11,9 @@ struct ReplayArguments {
     std::string queue;               ///< of --dump: only this one
     bool dumps_state = false;
     bool in_gdb = false;
-    std::string against;         ///< another build of this program, which is to replay it
-    std::string program;         ///< this one
-    bool goes_on = false;        ///< past `until`, as a debugger has been told of it
+    std::string against;   ///< another build of this program, which is to replay it
+    std::string program;   ///< this one
+    bool goes_on = false;  ///< past `until`, as a debugger has been told of it
     bool as_json = false;
 };
 

@@ -13,6 +13,9 @@ using proto::RecordingEntry;
 constexpr int with_length = 2;
 constexpr int field_shift = 3;
 
+// What surrounds a bucket's state in its entry, at most.
+constexpr std::uint64_t snapshot_overhead_max = 32;
+
 void append_varint(std::string& out, std::uint64_t value) {
     while (value >= 0x80) {
         out.push_back(static_cast<char>(value | 0x80U));
@@ -55,10 +58,14 @@ void EntryRecorder::sent(const actor::Message& message) {
 void EntryRecorder::time_passed() { append(RecordingEntry::kTimePassed, {}); }
 
 bool EntryRecorder::wants_snapshots() {
-    return std::exchange(segment_with_snapshots_, sink_.segment()) != segment_with_snapshots_;
+    const std::uint64_t segment = sink_.segment();
+    return std::exchange(segment_with_snapshots_, segment) != segment;
 }
 
 void EntryRecorder::snapshot(BucketId bucket, std::string_view state) {
+    if (state.size() + snapshot_overhead_max > sink_.entry_bytes_max) {
+        return;
+    }
     RecordingEntry::Snapshot snapshot;
     snapshot.set_bucket(bucket.value);
     snapshot.set_state(state.data(), state.size());

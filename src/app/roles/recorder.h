@@ -13,8 +13,8 @@ namespace muster::roles {
 /// Is told, in order, all that enters a shard's machines and all that they say: to write it down
 /// (EntryRecorder), or to hold it against what was written down (WholeReplay).
 ///
-/// What a machine sends to another one of its shard is that one's input: it is told once, when it is
-/// handed on, before it is taken.
+/// What a machine sends to another one of its shard is that one's input: it is told once, when it
+/// is handed on, before it is taken.
 class Recorder {
 public:
     Recorder() = default;

@@ -17,12 +17,13 @@ namespace {
 using proto::RecordingEntry;
 
 // In the order of actor::Body.
-constexpr std::array body_names{
-    "Op",         "Subscribe",    "Unsubscribe",      "Fence",     "Presence",   "Read",
-    "Attach",     "Detach",       "Pass",             "QueueEnded", "Tell",      "Disconnect",
-    "ReadUser",   "OpReply",      "Subscribed",       "SubscribeRefused", "Published", "Ended",
-    "FenceReply", "ReadReply",    "Attached",         "Stale",     "Kick",       "MembershipChanged",
-    "Told",       "UserReport"};
+constexpr std::array body_names{"Op",        "Subscribe",  "Unsubscribe", "Fence",
+                                "Presence",  "Read",       "Attach",      "Detach",
+                                "Pass",      "QueueEnded", "Tell",        "Disconnect",
+                                "ReadUser",  "OpReply",    "Subscribed",  "SubscribeRefused",
+                                "Published", "Ended",      "FenceReply",  "ReadReply",
+                                "Attached",  "Stale",      "Kick",        "MembershipChanged",
+                                "Told",      "UserReport"};
 static_assert(body_names.size() == std::variant_size_v<actor::Body>);
 
 std::string place_in_words(const actor::Address& address) {
@@ -62,12 +63,13 @@ Result<Entry> parse_entry(std::string_view bytes) {
                                  std::move(*entry.mutable_snapshot()->mutable_state())};
         case RecordingEntry::KIND_NOT_SET: break;
     }
-    return failure(ErrorCode::bad_request, "the entry is of a kind that this version does not know");
+    return failure(ErrorCode::bad_request,
+                   "the entry is of a kind that this version does not know");
 }
 
 std::string in_words(const actor::Message& message) {
-    return fmt::format("{}, {} to {}", body_names[message.body.index()], place_in_words(message.from),
-                       place_in_words(message.to));
+    return fmt::format("{}, {} to {}", body_names[message.body.index()],
+                       place_in_words(message.from), place_in_words(message.to));
 }
 
 std::string in_words(const Entry& entry) {

@@ -64,8 +64,9 @@ struct Difference {
 
 /// Where a replay stops before the recording's end.
 struct ReplayLimits {
-    std::optional<std::uint64_t> entry;  ///< before the first input from outside at or after this one
-    std::string queue;                   ///< or once this queue was seen at `seq`; empty: none
+    std::optional<std::uint64_t>
+        entry;          ///< before the first input from outside at or after this one
+    std::string queue;  ///< or once this queue was seen at `seq`; empty: none
     Seq seq = 0;
     /// Called there, once; returns whether to go on all the same. None: stop.
     std::function<bool()> reached{};

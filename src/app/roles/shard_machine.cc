@@ -101,17 +101,22 @@ void ShardMachine::carry(actor::Message message) {
 // One a turn, and between two steps, when no message is on its way: so a bucket's state and what
 // comes behind it in the recording are all that a replay needs.
 void ShardMachine::weave_snapshot() {
+    const std::uint32_t bucket_count = site_->placement.bucket_count();
     if (recorder_->wants_snapshots()) {
-        next_snapshot_ = 0;
+        // From the next turn on: what tells its time must stand before it in the same segment. The
+        // round goes on where it is, so that none is left out however short segments are.
+        snapshots_owed_ = bucket_count;
+        return;
     }
-    while (next_snapshot_ < site_->placement.bucket_count()) {
-        const BucketId bucket{next_snapshot_++};
+    while (snapshots_owed_ > 0) {
+        --snapshots_owed_;
+        const BucketId bucket{next_snapshot_};
+        next_snapshot_ = (next_snapshot_ + 1) % bucket_count;
         if (const actor::Bucket* held = buckets_.find(bucket)) {
             recorder_->snapshot(bucket, held->save(now_));
             return;
         }
     }
-    next_snapshot_ = no_snapshot;
 }
 
 std::optional<Instant> ShardMachine::next_wake() const noexcept {

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -74,8 +73,6 @@ private:
     void weave_snapshot();
     [[nodiscard]] gateway::Gateway::Step at();
 
-    static constexpr std::uint32_t no_snapshot = std::numeric_limits<std::uint32_t>::max();
-
     ShardId shard_;
     std::shared_ptr<const Site> site_;
     gateway::Gateway gateway_;
@@ -90,7 +87,8 @@ private:
 
     std::unique_ptr<Recorder> recorder_;
     OutputsHash outputs_hash_;
-    std::uint32_t next_snapshot_ = no_snapshot;  // The bucket whose snapshot is due.
+    std::uint32_t next_snapshot_ = 0;   // The bucket whose turn it is, …
+    std::uint32_t snapshots_owed_ = 0;  // … if any more are wanted.
 };
 
 }  // namespace muster::roles

@@ -51,8 +51,7 @@ struct Course {
     }
 
     void differ(std::string recorded, std::string replayed) {
-        report.difference =
-            Difference{report.entries, std::move(recorded), std::move(replayed)};
+        report.difference = Difference{report.entries, std::move(recorded), std::move(replayed)};
         is_over = true;
     }
 

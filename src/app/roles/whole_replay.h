@@ -9,8 +9,8 @@
 namespace muster::roles {
 
 /// Runs a shard again from its first event on: its machines are fed what the recording says came
-/// from outside, and must say what it says that they said. What killed the shard kills the replay at
-/// the same place.
+/// from outside, and must say what it says that they said. What killed the shard kills the replay
+/// at the same place.
 class WholeReplay {
 public:
     /// `site` and `seed` as they were then (RecordingHead).

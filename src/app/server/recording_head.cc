@@ -48,14 +48,15 @@ Result<RecordedShard> read_recording_head(std::string_view bytes) {
     request.is_dev = head.is_dev();
     auto settings = app::parse_settings(head.settings(), request);
     if (!settings) {
-        return failure(ErrorCode::damaged_recording,
-                       fmt::format("this program does not understand the settings of version {}: {}",
-                                   head.version(), settings.error().detail));
+        return failure(
+            head.version() == app::version() ? ErrorCode::damaged_recording
+                                             : ErrorCode::newer_recording,
+            fmt::format("this program does not understand the settings of version {}: {}",
+                        head.version(), settings.error().detail));
     }
     for (auto& key : settings->token_keys) {
-        const auto kept =
-            std::find_if(head.token_keys().begin(), head.token_keys().end(),
-                         [&](const auto& one) { return one.kid() == key.kid; });
+        const auto kept = std::find_if(head.token_keys().begin(), head.token_keys().end(),
+                                       [&](const auto& one) { return one.kid() == key.kid; });
         if (kept == head.token_keys().end()) {
             return failure(ErrorCode::damaged_recording, "the recording lacks the key " + key.kid);
         }

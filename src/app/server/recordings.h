@@ -27,8 +27,8 @@ public:
     }
     [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
 
-    /// Returns the writer of one shard, whose chance begins with `seed`; nullptr where nothing is to
-    /// be recorded. Errors: bad_settings, which says what the disk does not allow.
+    /// Returns the writer of one shard, whose chance begins with `seed`; nullptr where nothing is
+    /// to be recorded. Errors: bad_settings, which says what the disk does not allow.
     [[nodiscard]] Result<std::unique_ptr<runtime::RecordingWriter>> open(ShardId shard,
                                                                          std::uint64_t seed);
 

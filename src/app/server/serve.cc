@@ -1,5 +1,8 @@
 #include "app/server/serve.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -261,8 +264,10 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     if (!log) {
         return tl::unexpected(log.error());
     }
+    Recordings recordings(settings, keys, folder->path);
     if (auto prepared = observe::prepare_last_line(
-            {settings.log.target, observe::LogIdentity::own(), {}});
+            {settings.log.target, observe::LogIdentity::own(),
+             recordings.are_on() ? recordings.folder().string() : std::string()});
         !prepared) {
         return tl::unexpected(prepared.error());
     }
@@ -283,7 +288,6 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
 
     const std::string client_address =
         fmt::format("{}:{}", listeners->front().address, listeners->front().port);
-    Recordings recordings(settings, keys, folder->path);
     const auto shards =
         make_shards(settings, *site, *std::move(listeners), switchboard, recordings);
     if (!shards) {
@@ -315,6 +319,10 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     io.run();
     for (const auto& shard : *shards) {
         shard->join();
+    }
+    if (recordings.are_on()) {
+        log->write(observe::LogEvent::recording_ended, "The recording is complete",
+                   {{"folder", recordings.folder().string()}});
     }
     log->write(observe::LogEvent::down, "Muster has stopped");
     log->finish(std::chrono::milliseconds{500});

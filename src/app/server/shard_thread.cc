@@ -42,7 +42,7 @@ ShardThread::ShardThread(const ShardSettings& settings, std::shared_ptr<const ro
                [this](const gateway::Event& event) { machine_.step(event); }),
       post_(switchboard, settings.shard) {
     poller_.add(switchboard_.bell_of(settings.shard).fd(), EPOLLIN, doorbell_token);
-    record();
+    start_recording();
 }
 
 void ShardThread::start() {
@@ -81,26 +81,27 @@ void ShardThread::turn() {
     carry_off();
 }
 
-// From the first step on.
-void ShardThread::record() {
+// Before the first step, so that a replay can begin at the beginning.
+void ShardThread::start_recording() {
     if (recording_ != nullptr) {
         runtime::RecordingWriter* writer = recording_.get();  // Lives longer than what uses it.
         machine_.record_to(std::make_unique<roles::EntryRecorder>(
             roles::EntrySink{[writer](std::string_view entry) { writer->append(entry); },
-                             [writer] { return writer->segment(); }}));
+                             [writer] { return writer->segment(); }, writer->entry_bytes_max()}));
+        is_recording_ = true;
     }
 }
 
-// A recording that cannot go on is given up: the server goes on without.
+// A recording that cannot go on is given up: the server goes on without. What is left of it is
+// closed when the shard ends, because that waits for a disk which may be what is too slow.
 void ShardThread::look_after_recording() {
-    if (recording_ == nullptr || recording_->is_on()) {
+    if (!is_recording_ || recording_->is_on()) {
         return;
     }
-    auto reason = recording_->take_stop_reason();
+    is_recording_ = false;
     machine_.record_to(nullptr);
-    recording_->close();
-    recording_.reset();
-    post_.send(FromShard{RecordingFailed{settings_.shard, std::move(reason).value_or("")}});
+    post_.send(
+        FromShard{RecordingFailed{settings_.shard, recording_->take_stop_reason().value_or("")}});
 }
 
 std::span<const epoll_event> ShardThread::sleep() {

@@ -77,13 +77,14 @@ private:
     void take(actor::Message message);
     void carry_off();
     void report(RequestId request);
-    void record();
+    void start_recording();
     void look_after_recording();
 
     ShardSettings settings_;
     Switchboard& switchboard_;
     runtime::Poller poller_;
-    std::unique_ptr<runtime::RecordingWriter> recording_;  // None, or none any more: nullptr.
+    std::unique_ptr<runtime::RecordingWriter> recording_;  // Where nothing is recorded: nullptr.
+    bool is_recording_ = false;
     roles::ShardMachine machine_;
     net::ClientSockets sockets_;
     ShardPost post_;

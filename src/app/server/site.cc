@@ -26,10 +26,10 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
     return limits;
 }
 
-Result<gateway::TokenKeys> token_keys(const app::Settings& settings,
-                                      const SiteKeys& site_keys) {
+Result<gateway::TokenKeys> token_keys(const app::Settings& settings, const SiteKeys& site_keys) {
     gateway::TokenKeys keys;
-    if (auto added = keys.add_hs256(coord::DataFolder::own_token_key_id, site_keys.own_token_key); !added) {
+    if (auto added = keys.add_hs256(coord::DataFolder::own_token_key_id, site_keys.own_token_key);
+        !added) {
         return tl::unexpected(added.error());
     }
     for (const auto& key : settings.token_keys) {
@@ -70,11 +70,11 @@ Result<std::shared_ptr<const roles::Site>> make_site(const app::Settings& settin
     users->joined_max = settings.gateway.queues_max;
     const actor::BucketSetSettings buckets{settings.server.buckets, site_keys.epoch,
                                            site_keys.bucket_seed, site_keys.table};
-    return std::make_shared<const roles::Site>(roles::Site{
-        ring::Placement(site_keys.placement, settings.server.buckets,
-                        static_cast<std::uint16_t>(settings.server.shards)),
-        std::make_shared<roles::SiteActors>(std::move(queues), std::move(users)),
-        std::move(gateway), buckets});
+    return std::make_shared<const roles::Site>(
+        roles::Site{ring::Placement(site_keys.placement, settings.server.buckets,
+                                    static_cast<std::uint16_t>(settings.server.shards)),
+                    std::make_shared<roles::SiteActors>(std::move(queues), std::move(users)),
+                    std::move(gateway), buckets});
 }
 
 }  // namespace muster::server

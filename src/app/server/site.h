@@ -16,12 +16,12 @@ namespace muster::server {
 /// The secrets and seeds with which a site lives. Together with the settings they decide, with what
 /// comes in, everything that it does.
 struct SiteKeys {
-    HashKey placement;                ///< places queues in buckets
-    HashKey table;                    ///< of the buckets' tables
-    gateway::ClusterSecret resume;    ///< signs resume tokens
-    std::string own_token_key;        ///< of the tokens that `muster token` makes
-    Epoch epoch;                      ///< of this start
-    std::uint64_t bucket_seed = 0;    ///< of all chance in buckets
+    HashKey placement;              ///< places queues in buckets
+    HashKey table;                  ///< of the buckets' tables
+    gateway::ClusterSecret resume;  ///< signs resume tokens
+    std::string own_token_key;      ///< of the tokens that `muster token` makes
+    Epoch epoch;                    ///< of this start
+    std::uint64_t bucket_seed = 0;  ///< of all chance in buckets
 };
 
 /// Returns what all shards of a site have in common.

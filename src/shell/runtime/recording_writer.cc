@@ -1,5 +1,6 @@
 #include "shell/runtime/recording_writer.h"
 
+#include <algorithm>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -73,6 +74,9 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::open(RecordingSettings
         return tl::unexpected{made.error()};
     }
     remove_old_lives(settings.folder, settings.boot, settings.folder_bytes_max);
+    const std::uint64_t around_entry = settings.head.size() + page_bytes;
+    const std::uint64_t entry_bytes_max =
+        settings.segment_bytes - std::min(settings.segment_bytes, around_entry);
 
     std::unique_ptr<RecordingSink> sink;
     if (settings.mode == Mode::crash) {
@@ -83,7 +87,9 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::open(RecordingSettings
     if (const auto opened = sink->open(); !opened) {
         return tl::unexpected{opened.error()};
     }
-    return wrapped(std::move(sink));
+    auto writer = wrapped(std::move(sink));
+    writer->entry_bytes_max_ = entry_bytes_max;
+    return writer;
 }
 
 RecordingWriter::RecordingWriter(std::unique_ptr<RecordingSink> sink, RecordingDisk& disk)

@@ -40,7 +40,7 @@ public:
 
     [[nodiscard]] bool is_on() const noexcept;
 
-    /// Returns why the recording has stopped: once, for the log line. Nothing after close().
+    /// Returns why the recording has stopped: once, for the log line.
     [[nodiscard]] std::optional<std::string> take_stop_reason();
 
     /// How much was appended: entries, and bytes in files, also of those removed since.
@@ -50,6 +50,9 @@ public:
     /// The segment that took the last entry, counted from 0. When it has changed, a segment has
     /// begun with that entry: the time to append snapshots.
     [[nodiscard]] std::uint64_t segment() const noexcept;
+
+    /// What an entry may have at most: the rest of a segment is its head and the entry's frame.
+    [[nodiscard]] std::uint64_t entry_bytes_max() const noexcept { return entry_bytes_max_; }
 
     /// The file of that segment, for the log. Empty in mode off.
     [[nodiscard]] std::filesystem::path file() const;
@@ -65,6 +68,7 @@ private:
 
     std::unique_ptr<RecordingSink> sink_;  // None in mode off.
     RecordingDisk& disk_;
+    std::uint64_t entry_bytes_max_ = 0;
     bool is_open_ = false;
 };
 
