@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -58,6 +60,56 @@ public:
             });
         } else if (frame.op == ClientOp::join || frame.op == ClientOp::listen) {
             frame.cursor = maybe([] { return cursor(); });
+        }
+        return frame;
+    }
+
+    /// With those fields only that the schema has for its op; in JSON they may stand in any.
+    ClientFrame client_frame_of_schema() {
+        using enum ClientOp;
+        const ClientFrame all = client_frame();
+        const auto is = [&](std::initializer_list<ClientOp> list) {
+            return std::ranges::find(list, all.op) != list.end();
+        };
+        ClientFrame frame;
+        if (all.op == hello) {
+            frame = all;
+            frame.queue = frame.mount = frame.key = {};
+            frame.data.reset();
+            frame.if_seq = frame.before = {};
+        }
+        frame.op = all.op;
+        frame.request = all.request;
+        frame.token = is({hello, auth}) ? all.token : std::string_view{};
+        frame.acked_mail = all.acked_mail;
+        if (is({join, listen, leave, unlisten, send, set, withdraw, history})) {
+            frame.queue = all.queue;
+        }
+        if (is({send, set, history})) {
+            frame.mount = all.mount;
+        }
+        if (is({send, set})) {
+            frame.data = all.data;
+        }
+        if (all.op == set) {
+            frame.key = all.key;
+            frame.if_seq = all.if_seq;
+        }
+        const bool is_op = is({join, leave, send, set, withdraw});
+        frame.number = is_op ? all.number : std::nullopt;
+        frame.inc = is_op ? all.inc : std::nullopt;
+        frame.attempt = is_op ? all.attempt : std::nullopt;
+        frame.cursor = all.cursor;
+        frame.before = all.op == history ? all.before : std::nullopt;
+        return frame;
+    }
+
+    /// With a mount's type that the schema has; in JSON it is any text.
+    ServerFrame server_frame_of_schema() {
+        static constexpr std::string_view types[] = {"", "message", "state"};
+        ServerFrame frame = server_frame();
+        if (auto* mount = std::get_if<MountChangeFrame>(&frame)) {
+            mount->type = types[below(std::size(types))];
         }
         return frame;
     }
