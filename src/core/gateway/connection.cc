@@ -82,7 +82,8 @@ std::string version_problem(const std::vector<std::uint32_t>& offered) {
 Connection::Connection(ConnectionId id, Context& ctx)
     : id_(id),
       since_(ctx.now),
-      decoder_(wire::WebSocketDecoder::Side::server, ctx.settings.limits.frame_bytes_max),
+      decoder_(std::in_place_type<wire::WebSocketDecoder>, wire::WebSocketDecoder::Side::server,
+               ctx.settings.limits.frame_bytes_max),
       outgoing_(id) {
     ++ctx.counters.connections_opened;
     ++ctx.counters.connections_open;
@@ -150,8 +151,27 @@ void Connection::receive(std::span<char> bytes, Context& ctx) {
 }
 
 void Connection::receive_frames(std::span<char> bytes, Context& ctx) {
+    std::visit([&](auto& decoder) { receive_from(decoder, bytes, ctx); }, decoder_);
+}
+
+void Connection::receive_from(wire::LengthDecoder& decoder, std::span<char> bytes, Context& ctx) {
+    using Kind = wire::LengthDecoder::Step::Kind;
     while (state_ != State::closed) {
-        const auto step = decoder_.next(bytes);
+        const auto step = decoder.next(bytes);
+        switch (step.kind) {
+            case Kind::need_more: return;
+            case Kind::message: take_message(step.message, ctx); break;
+            case Kind::too_big:
+                close(ErrorCode::frame_too_big, "the message is too big", ctx);
+                break;
+        }
+    }
+}
+
+void Connection::receive_from(wire::WebSocketDecoder& decoder, std::span<char> bytes,
+                              Context& ctx) {
+    while (state_ != State::closed) {
+        const auto step = decoder.next(bytes);
         if (!step) {
             close(step.error().code, step.error().why, ctx);
             return;
@@ -159,9 +179,19 @@ void Connection::receive_frames(std::span<char> bytes, Context& ctx) {
         using Kind = wire::WebSocketDecoder::Step::Kind;
         switch (step->kind) {
             case Kind::need_more: return;
-            case Kind::text: take_text(step->payload, ctx); break;
+            case Kind::text:
+                if (encoding() == Encoding::json) {
+                    take_message(step->payload, ctx);
+                } else {
+                    close(ErrorCode::protocol, "muster.v1.proto speaks in binary frames", ctx);
+                }
+                break;
             case Kind::binary:
-                close(ErrorCode::protocol, "muster.v1.json speaks in text frames", ctx);
+                if (encoding() == Encoding::proto) {
+                    take_message(step->payload, ctx);
+                } else {
+                    close(ErrorCode::protocol, "muster.v1.json speaks in text frames", ctx);
+                }
                 break;
             case Kind::ping:
                 // A client that does not read gets no second pong behind the first.
@@ -213,11 +243,15 @@ bool Connection::wish_postponed(Context& ctx) {
 }
 
 void Connection::server_stopping(Context& ctx) {
+    wire::ByeFrame bye;
+    bye.code = ErrorCode::drain;
+    bye.spread_ms =
+        static_cast<std::uint32_t>(ctx.settings.limits.stop_spread / std::chrono::milliseconds{1});
+    if (state_ == State::up && encoding() == Encoding::proto_tcp) {
+        end(encode(bye, encoding(), ctx.work.encoded), ctx);  // It ends with one bye, not with two.
+        return;
+    }
     if (state_ == State::up) {
-        wire::ByeFrame bye;
-        bye.code = ErrorCode::drain;
-        bye.spread_ms = static_cast<std::uint32_t>(ctx.settings.limits.stop_spread /
-                                                   std::chrono::milliseconds{1});
         say(bye, ctx);
     }
     if (state_ != State::closed) {
@@ -405,7 +439,7 @@ void Connection::welcome(Context& ctx) {
     }
     for (const auto& text : kept->early_frames) {
         if (state_ == State::up) {
-            take_text(text, ctx);
+            take_message(text, ctx);
         }
     }
 }
@@ -487,6 +521,13 @@ void Connection::close(ErrorCode code, std::string_view detail, Context& ctx) {
     count_close(code, ctx.counters);
     if (state_ == State::awaiting_request) {
         end(SharedText{}, ctx);  // HTTP has no frame that says why.
+        return;
+    }
+    if (encoding() == Encoding::proto_tcp) {
+        wire::ByeFrame bye;
+        bye.code = code;
+        bye.detail = detail;
+        end(encode(bye, encoding(), ctx.work.encoded), ctx);
         return;
     }
     std::string frame;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/ids.h"
@@ -15,10 +16,12 @@
 #include "base/time.h"
 #include "core/gateway/context.h"
 #include "core/gateway/encode.h"
+#include "core/gateway/encoding.h"
 #include "core/gateway/outgoing.h"
 #include "core/queue/messages.h"
 #include "core/user/messages.h"
 #include "core/wire/http_head.h"
+#include "core/wire/length_frames.h"
 #include "core/wire/websocket.h"
 
 namespace muster::gateway {
@@ -45,8 +48,8 @@ struct Following {
 class Connection {
 public:
     enum class State : std::uint8_t {
-        awaiting_request,  ///< HTTP
-        awaiting_hello,    ///< WebSocket, nobody signed in
+        awaiting_request,  ///< HTTP, or the first frame of plain TCP
+        awaiting_hello,    ///< WebSocket or plain TCP, nobody signed in
         attaching,         ///< the user queue is asked
         fencing,           ///< the joined queues are told of the new cep
         up,
@@ -111,6 +114,7 @@ public:
     [[nodiscard]] Instant deadline(const Limits& limits) const noexcept;
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] ConnectionId id() const noexcept { return id_; }
+    [[nodiscard]] Encoding encoding() const noexcept { return outgoing_.encoding(); }
     [[nodiscard]] bool wants_turn() const noexcept { return outgoing_.wants_turn(); }
     [[nodiscard]] bool has_postponed() const noexcept { return !postponed_.empty(); }
 
@@ -144,8 +148,11 @@ private:
     void serve_page(std::string_view path, Context& ctx);
     void refuse_request(const wire::HttpRefusal& refusal, Context& ctx);
     void receive_frames(std::span<char> bytes, Context& ctx);
-    void take_text(std::string_view text, Context& ctx);
-    void keep_early(std::string_view text, Context& ctx);
+    void receive_from(wire::WebSocketDecoder& decoder, std::span<char> bytes, Context& ctx);
+    void receive_from(wire::LengthDecoder& decoder, std::span<char> bytes, Context& ctx);
+    void take_message(std::string_view bytes, Context& ctx);
+    [[nodiscard]] Result<void> parse(std::string_view bytes, Context& ctx) const;
+    void keep_early(std::string_view bytes, Context& ctx);
     void take_frame(const wire::ClientFrame& frame, Context& ctx);
     void take_hello(const wire::ClientFrame& frame, Context& ctx);
     void take_auth(const wire::ClientFrame& frame, Context& ctx);
@@ -173,7 +180,7 @@ private:
 
     template <typename Frame>
     void say(const Frame& frame, Context& ctx) {
-        put(encode(frame, ctx.work.encoded), Weight::normal, ctx);
+        put(encode(frame, encoding(), ctx.work.encoded), Weight::normal, ctx);
     }
     void close(ErrorCode code, std::string_view detail, Context& ctx);
     void end(SharedText last_bytes, Context& ctx);
@@ -188,7 +195,7 @@ private:
     State state_ = State::awaiting_request;
     bool is_ping_open_ = false;  ///< our ping has not been answered by any byte yet
     Instant since_;              ///< when the state began (before up), or the last byte came
-    wire::WebSocketDecoder decoder_;
+    std::variant<wire::WebSocketDecoder, wire::LengthDecoder> decoder_;
     Outgoing outgoing_;
     UserId user_;
     Cid cid_;

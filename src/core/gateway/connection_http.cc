@@ -1,4 +1,5 @@
 // The part of a connection's life that is HTTP: the upgrade to WebSocket, and the built-in pages.
+// What begins like no HTTP at all is plain TCP.
 
 #include <algorithm>
 #include <array>
@@ -19,7 +20,11 @@
 namespace muster::gateway {
 namespace {
 
-constexpr std::array<std::string_view, 1> protocols{"muster.v1.json"};
+constexpr std::string_view proto_protocol = "muster.v1.proto";
+constexpr std::array<std::string_view, 2> protocols{"muster.v1.json", proto_protocol};
+
+/// A length's first byte. No HTTP begins with it.
+constexpr char plain_tcp_mark = '\0';
 
 /// Pages may load what this server serves, and speak with it; nothing else.
 constexpr std::string_view content_security_policy =
@@ -29,7 +34,16 @@ constexpr std::string_view content_security_policy =
 
 void Connection::receive_request(std::span<char> bytes, Context& ctx) {
     std::string kept;
-    if (signing_in_ != nullptr && !signing_in_->head.empty()) {
+    const bool is_begun = signing_in_ != nullptr;
+    if (!is_begun && !bytes.empty() && bytes.front() == plain_tcp_mark) {
+        // There is no handshake to wait for, so the hello has its time from the accept on.
+        outgoing_.speak(Encoding::proto_tcp);
+        decoder_.emplace<wire::LengthDecoder>(ctx.settings.limits.frame_bytes_max);
+        become(State::awaiting_hello);
+        receive_frames(bytes, ctx);
+        return;
+    }
+    if (is_begun && !signing_in_->head.empty()) {
         kept = std::move(signing_in_->head);
         kept.append(bytes.data(), bytes.size());
         bytes = kept;
@@ -100,6 +114,9 @@ void Connection::upgrade(std::string_view query, Context& ctx) {
     become(State::awaiting_hello);
     since_ = ctx.now;
     put(SharedText(response), Weight::normal, ctx);
+    if (upgrade->protocol == proto_protocol) {
+        outgoing_.speak(Encoding::proto);
+    }
 }
 
 void Connection::serve_page(std::string_view path, Context& ctx) {

@@ -15,6 +15,7 @@
 #include "core/gateway/settings.h"
 #include "core/wire/json_frames.h"
 #include "core/wire/names.h"
+#include "core/wire/proto_frames.h"
 
 namespace muster::gateway {
 namespace {
@@ -70,29 +71,36 @@ std::string_view missing_field(const wire::ClientFrame& frame) {
 
 }  // namespace
 
-void Connection::take_text(std::string_view text, Context& ctx) {
+void Connection::take_message(std::string_view bytes, Context& ctx) {
     ++ctx.counters.frames_in;
     if (state_ == State::attaching || state_ == State::fencing) {
-        keep_early(text, ctx);
+        keep_early(bytes, ctx);
         return;
     }
-    wire::ClientFrame& frame = ctx.work.frame;
-    if (const auto parsed = wire::parse_client_frame(text, ctx.work.unescaped, frame); !parsed) {
+    if (const auto parsed = parse(bytes, ctx); !parsed) {
         close(parsed.error().code, parsed.error().detail, ctx);
         return;
     }
-    take_frame(frame, ctx);
+    take_frame(ctx.work.frame, ctx);
+}
+
+// Reads a frame into the workspace.
+Result<void> Connection::parse(std::string_view bytes, Context& ctx) const {
+    if (encoding() == Encoding::json) {
+        return wire::parse_client_frame(bytes, ctx.work.unescaped, ctx.work.frame);
+    }
+    return wire::proto::parse_client_frame(bytes, ctx.work.frame);
 }
 
 // A client may send on before it knows that it is welcome; what it sends waits, bounded.
-void Connection::keep_early(std::string_view text, Context& ctx) {
+void Connection::keep_early(std::string_view bytes, Context& ctx) {
     SigningIn& kept = signing_in();
-    kept.early_bytes += text.size() + sizeof(std::string);
+    kept.early_bytes += bytes.size() + sizeof(std::string);
     if (kept.early_bytes > ctx.settings.limits.frame_bytes_max) {
         close(ErrorCode::protocol, "too much was sent before the hello's answer", ctx);
         return;
     }
-    kept.early_frames.emplace_back(text);
+    kept.early_frames.emplace_back(bytes);
 }
 
 void Connection::take_frame(const wire::ClientFrame& frame, Context& ctx) {
@@ -191,8 +199,7 @@ Result<QueueName> Connection::target_of(const wire::ClientFrame& frame) {
 
 void Connection::listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
     const Following* followed = following(queue.text());
-    if (followed == nullptr &&
-        wanted_count() + joining_.size() >= ctx.settings.limits.queues_max) {
+    if (followed == nullptr && wanted_count() + joining_.size() >= ctx.settings.limits.queues_max) {
         say_error(frame.request, ErrorCode::limit, {}, ctx);
         return;
     }
@@ -443,8 +450,8 @@ void Connection::answer_overtaken(const QueueName& queue, Context& ctx) {
     std::vector<std::uint64_t> requests = outgoing_.forget(queue);
     for (auto* wishes : {&postponed_, &ctx.wishes}) {
         std::erase_if(*wishes, [&](const Wish& wish) {
-            const bool is_overtaken = wish.connection == id_ && wish.queue == queue &&
-                                      wish.kind == Wish::Kind::follow;
+            const bool is_overtaken =
+                wish.connection == id_ && wish.queue == queue && wish.kind == Wish::Kind::follow;
             if (is_overtaken && wish.request) {
                 requests.push_back(*wish.request);
             }
@@ -457,8 +464,7 @@ void Connection::answer_overtaken(const QueueName& queue, Context& ctx) {
 }
 
 void Connection::unfollowed(const QueueName& queue) {
-    std::erase_if(following_,
-                  [&](const Following& f) { return f.queue == queue && !f.is_wanted; });
+    std::erase_if(following_, [&](const Following& f) { return f.queue == queue && !f.is_wanted; });
 }
 
 void Connection::postpone(Wish wish, Context& ctx) {

@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 #include "core/wire/json_writer.h"
+#include "core/wire/length_frames.h"
+#include "core/wire/websocket.h"
 
 namespace muster::gateway {
 namespace {
@@ -31,38 +33,44 @@ wire::StateFrame state_frame(const QueueName& queue, const queue::StateChanged& 
 
 }  // namespace
 
-SharedText finish_frame(std::string& scratch) {
+SharedText finish_frame(Encoding encoding, std::string& scratch) {
     const std::size_t payload_bytes = scratch.size() - header_room;
+    if (encoding == Encoding::proto_tcp) {
+        const std::size_t start = header_room - wire::length_bytes;
+        wire::write_length(scratch.data() + start, payload_bytes);
+        return SharedText(std::string_view(scratch).substr(start));
+    }
     const std::size_t start = header_room - wire::server_frame_header_size(payload_bytes);
-    wire::write_server_frame_header(scratch.data() + start, wire::WebSocketOpcode::text,
-                                    payload_bytes);
+    const auto opcode =
+        encoding == Encoding::json ? wire::WebSocketOpcode::text : wire::WebSocketOpcode::binary;
+    wire::write_server_frame_header(scratch.data() + start, opcode, payload_bytes);
     return SharedText(std::string_view(scratch).substr(start));
 }
 
-SharedText encode_event(const QueueName& queue, const queue::Event& event, std::optional<Seq> prev,
-                        std::span<const std::uint32_t> changes, std::string& scratch) {
+SharedText encode_event(const QueueName& queue, const queue::Event& event, const EventPart& part,
+                        Encoding encoding, std::string& scratch) {
     if (const auto* posted = std::get_if<queue::MessagePosted>(&event.body)) {
         wire::MsgFrame frame;
         frame.queue = queue.text();
         frame.mount = posted->mount.text();
         frame.seq = event.seq;
-        frame.prev = prev;
+        frame.prev = part.prev;
         frame.from = event.from.text();
         frame.time_ms = event.time.ms;
         frame.data = data_of(posted->data);
-        return encode(frame, scratch);
+        return encode(frame, encoding, scratch);
     }
     if (const auto* changed = std::get_if<queue::StateChanged>(&event.body)) {
-        wire::StateFrame frame = state_frame(queue, *changed, changes);
+        wire::StateFrame frame = state_frame(queue, *changed, part.changes);
         frame.seq = event.seq;
-        frame.prev = prev;
-        return encode(frame, scratch);
+        frame.prev = part.prev;
+        return encode(frame, encoding, scratch);
     }
     if (const auto* member = std::get_if<queue::MemberChanged>(&event.body)) {
         wire::MembersFrame frame;
         frame.queue = queue.text();
         frame.seq = event.seq;
-        frame.prev = prev;
+        frame.prev = part.prev;
         frame.count = member->count;
         std::string info;
         if (member->member) {
@@ -71,18 +79,18 @@ SharedText encode_event(const QueueName& queue, const queue::Event& event, std::
         } else {
             frame.gone.push_back({member->user.text(), text_of(member->reason)});
         }
-        return encode(frame, scratch);
+        return encode(frame, encoding, scratch);
     }
     const auto& mount = std::get<queue::MountChanged>(event.body);
     wire::MountChangeFrame frame;
     frame.queue = queue.text();
     frame.mount = mount.mount.text();
     frame.seq = event.seq;
-    frame.prev = prev;
+    frame.prev = part.prev;
     if (mount.rules) {
         frame.type = mount.rules->kind == queue::MountKind::state ? "state" : "message";
     }
-    return encode(frame, scratch);
+    return encode(frame, encoding, scratch);
 }
 
 std::vector<wire::MountFrame> mount_frames(const queue::Content& content) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -7,34 +8,44 @@
 #include "base/ids.h"
 #include "base/name.h"
 #include "base/shared_text.h"
+#include "core/gateway/encoding.h"
 #include "core/queue/messages.h"
 #include "core/wire/frames.h"
 #include "core/wire/json_frames.h"
-#include "core/wire/websocket.h"
+#include "core/wire/proto_frames.h"
 
 /// From what a queue says to the bytes that clients get.
 namespace muster::gateway {
 
-/// Room that is left in front of a payload for its WebSocket header.
+/// Room that is left in front of a payload for its WebSocket header or its length.
 inline constexpr std::size_t header_room = 10;
 
-/// Returns `scratch`'s payload, which begins at header_room, as a finished WebSocket text frame.
-[[nodiscard]] SharedText finish_frame(std::string& scratch);
+/// Returns `scratch`'s payload, which begins at header_room, as the bytes that leave.
+[[nodiscard]] SharedText finish_frame(Encoding encoding, std::string& scratch);
 
-/// Returns one server frame as the bytes that leave: WebSocket text, JSON. `scratch` is
-/// overwritten.
+/// Returns one server frame as the bytes that leave. `scratch` is overwritten.
 template <typename Frame>
-[[nodiscard]] SharedText encode(const Frame& frame, std::string& scratch) {
+[[nodiscard]] SharedText encode(const Frame& frame, Encoding encoding, std::string& scratch) {
     scratch.assign(header_room, '\0');
-    wire::append_frame(scratch, frame);
-    return finish_frame(scratch);
+    if (encoding == Encoding::json) {
+        wire::append_frame(scratch, frame);
+    } else {
+        wire::proto::append_frame(scratch, frame);
+    }
+    return finish_frame(encoding, scratch);
 }
 
-/// Returns the frame for one event. `prev` is given where the receiver has not just seen seq - 1;
+/// Of one event, what its receiver gets: `prev` is given where it has not just seen seq - 1,
 /// `changes` picks some of a StateChanged's keys (all of them where it is empty).
+struct EventPart {
+    std::optional<Seq> prev{};
+    std::span<const std::uint32_t> changes{};
+};
+
+/// Returns the frame for one event.
 [[nodiscard]] SharedText encode_event(const QueueName& queue, const queue::Event& event,
-                                      std::optional<Seq> prev,
-                                      std::span<const std::uint32_t> changes, std::string& scratch);
+                                      const EventPart& part, Encoding encoding,
+                                      std::string& scratch);
 
 /// The mounts of a queue with the present value of state. Views into `content`.
 [[nodiscard]] std::vector<wire::MountFrame> mount_frames(const queue::Content& content);

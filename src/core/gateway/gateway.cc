@@ -253,7 +253,8 @@ void Gateway::answer_history(const Wish& wish, Connection& connection, Context& 
         connection.say_retry(wish.request, ErrorCode::retry, welcome_wait, ctx);
         return;
     }
-    connection.put(find(wish.queue)->history(wish, ctx), Weight::normal, ctx);
+    connection.put(find(wish.queue)->history(wish, connection.encoding(), ctx), Weight::normal,
+                   ctx);
 }
 
 void Gateway::follow(const Wish& wish, Context& ctx) {
@@ -323,7 +324,7 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         note_idle(replica, ctx);
         return;
     }
-    hand_welcome(replica, follower, replica.welcome(follower, ctx), ctx);
+    hand_welcome(replica, follower, replica.welcome(follower, connection->encoding(), ctx), ctx);
 }
 
 void Gateway::hand_welcome(Replica& replica, const Follower& follower, const Welcome& welcome,
@@ -413,15 +414,18 @@ void Gateway::publish(const queue::Published& published, Context& ctx) {
     if (replica->listeners().empty()) {
         return;
     }
-    ++counters_.encodes;
-    const SharedText frame =
-        encode_event(published.queue, *published.event, std::nullopt, {}, ctx.work.encoded);
-    const Outgoing::Delivery delivery{published.queue, published.event, frame,
-                                      replica->slow_policy(*published.event)};
+    PerEncoding<SharedText> frames;  // Made when the first listener needs it.
+    const queue::SlowPolicy slow = replica->slow_policy(*published.event);
     for (const ConnectionId id : replica->listeners()) {
         const Held& listener = *held(id);
         Connection& connection = *listener.connection;
-        connection.put(delivery, ctx);
+        SharedText& frame = frames[connection.encoding()];
+        if (frame.empty()) {
+            ++counters_.encodes;
+            frame = encode_event(published.queue, *published.event, {}, connection.encoding(),
+                                 ctx.work.encoded);
+        }
+        connection.put(Outgoing::Delivery{published.queue, published.event, frame, slow}, ctx);
         if (connection.state() == Connection::State::closed || connection.has_postponed() ||
             (connection.wants_turn() && !listener.is_kept_back)) {
             in_need_.push_back(id);
@@ -450,7 +454,8 @@ void Gateway::synchronise(const queue::Subscribed& subscribed, Context& ctx) {
 
 // After a gap, who was served before goes on from where the replica was.
 void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
-    std::array<std::optional<Welcome>, 2> shared;  // Encoded once: for members, and for the others.
+    // Encoded once: for members, and for the others.
+    std::array<PerEncoding<std::optional<Welcome>>, 2> shared;
     for (const ConnectionId id : std::vector(replica.listeners())) {
         Connection& connection = *find(id);
         stop_serving(replica, connection);
@@ -460,9 +465,9 @@ void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
         if (!replica.may_listen(is_member) || connection.postpones_welcomes()) {
             serve(replica, follower, ctx);
         } else {
-            auto& welcome = shared[is_member ? 1 : 0];
+            auto& welcome = shared[is_member ? 1 : 0][connection.encoding()];
             if (!welcome) {
-                welcome = replica.welcome(follower, ctx);
+                welcome = replica.welcome(follower, connection.encoding(), ctx);
             }
             hand_welcome(replica, follower, *welcome, ctx);
         }

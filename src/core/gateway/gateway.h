@@ -29,7 +29,8 @@ namespace muster::gateway {
 /// Thread:     its shard.
 /// Invariants: a listener of a replica is a live connection that follows its queue. A replica
 ///             without listeners is unsubscribed after Limits::replica_idle_time.
-/// Cost:       an event is encoded once and costs each listener one Output.
+/// Cost:       an event is encoded once for each encoding that its listeners read, and costs each
+///             listener one Output.
 class Gateway {
 public:
     Gateway(ShardId shard, std::shared_ptr<const Settings> settings, std::uint64_t seed);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -26,6 +27,11 @@
 
 /// A gateway shard driven by hand, for the tests of this folder.
 namespace muster::gateway {
+
+// For tests that hold of every encoding: TEST_CASE_TEMPLATE("…", Wire, Json, Proto, ProtoTcp).
+using Json = std::integral_constant<Encoding, Encoding::json>;
+using Proto = std::integral_constant<Encoding, Encoding::proto>;
+using ProtoTcp = std::integral_constant<Encoding, Encoding::proto_tcp>;
 
 inline constexpr std::string_view token_secret = "a secret of thirty-two bytes ...";
 
@@ -68,12 +74,15 @@ struct TestWorld {
 /// One Gateway with a clock, the clients' ends, and all that it says to queues and user queues.
 class GatewayBench {
 public:
-    explicit GatewayBench(Settings with = settings_for_tests())
+    explicit GatewayBench(Encoding encoding) : GatewayBench(settings_for_tests(), encoding) {}
+    explicit GatewayBench(Settings with = settings_for_tests(), Encoding encoding = Encoding::json)
         : settings(std::make_shared<const Settings>(std::move(with))),
           gateway(shard, settings, 42),
           peers([this](const Event& event) {
               turn([&](const Gateway::Step& at) { gateway.step(event, at); });
-          }) {}
+          }) {
+        peers.encoding = encoding;
+    }
     GatewayBench(const GatewayBench&) = delete;
     GatewayBench& operator=(const GatewayBench&) = delete;
 
@@ -382,6 +391,8 @@ struct States {
 
 /// A room that any number of users follow.
 struct ListenedRoom {
+    explicit ListenedRoom(Encoding encoding = Encoding::json) : bench(encoding) {}
+
     GatewayBench bench;
     FakeQueue queue{bench, "/room/1"};
 

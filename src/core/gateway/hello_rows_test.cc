@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -16,6 +17,8 @@ using namespace std::chrono_literals;
 
 // One frame of a client that has not said hello, beside one that is signed in.
 struct FirstFrames {
+    explicit FirstFrames(Encoding encoding = Encoding::json) : bench(encoding) {}
+
     GatewayBench bench;
     TestPeer& bob = bench.user("bob");
 
@@ -23,6 +26,13 @@ struct FirstFrames {
         CAPTURE(json.substr(0, 100));
         TestPeer& peer = bench.peers.connect();
         bench.peers.say(peer, json);
+        bench.check_closed(peer, code, label, &bob);
+        CHECK(bench.sent.empty());
+    }
+    void check_message_closed(std::string_view bytes, int code, std::string_view label) {
+        CAPTURE(bytes.size());
+        TestPeer& peer = bench.peers.connect();
+        bench.peers.send_message(peer, bytes);
         bench.check_closed(peer, code, label, &bob);
         CHECK(bench.sent.empty());
     }
@@ -45,8 +55,9 @@ std::string field(const std::string& json, std::string_view name) {
     return json.substr(begin, json.find('"', begin) - begin);
 }
 
-TEST_CASE("row 26: a first message that is no hello closes with 4000") {
-    FirstFrames frames;
+TEST_CASE_TEMPLATE("row 26: a first message that is no hello closes with 4000", Wire, Json, Proto,
+                   ProtoTcp) {
+    FirstFrames frames(Wire::value);
     for (const std::string_view json :
          {R"({"op":"join","i":1,"q":"/room/1"})", R"({"op":"auth","token":"x"})",
           R"({"op":"ping"})", R"({"op":"ok"})", R"({"op":"juggle"})"}) {
@@ -54,8 +65,8 @@ TEST_CASE("row 26: a first message that is no hello closes with 4000") {
     }
 }
 
-TEST_CASE("row 26: a second hello closes with 4000") {
-    FirstFrames frames;
+TEST_CASE_TEMPLATE("row 26: a second hello closes with 4000", Wire, Json, Proto, ProtoTcp) {
+    FirstFrames frames(Wire::value);
     GatewayBench& bench = frames.bench;
     SUBCASE("when the first has been answered") {
         TestPeer& peer = bench.user("alice");
@@ -72,13 +83,34 @@ TEST_CASE("row 26: a second hello closes with 4000") {
     }
 }
 
-TEST_CASE("row 27: a client that says no hello within 5 s of its upgrade is closed with 4000") {
-    GatewayBench bench;
+TEST_CASE_TEMPLATE(
+    "row 27: a client that says no hello within 5 s of its upgrade is closed with 4000", Wire, Json,
+    Proto) {
+    GatewayBench bench(Wire::value);
     TestPeer& bob = bench.user("bob");
-    TestPeer& peer = bench.peers.open();
+    TestPeer& peer = bench.peers.open(Wire::value);
     bench.pass(4s);
-    bench.peers.send(peer, upgrade_request());
+    bench.peers.send(peer, upgrade_request(Wire::value == Encoding::proto
+                                               ? "Sec-WebSocket-Protocol: muster.v1.proto\r\n"
+                                               : ""));
     bench.pass(5s - 1us);
+    CHECK_FALSE(peer.is_ended);
+    bench.pass(1us);
+    bench.check_closed(peer, 4000, "M1005", &bob);
+}
+
+TEST_CASE("row 27: over plain TCP the 5 s count from the accept, also for a hello that drips") {
+    GatewayBench bench(Encoding::proto_tcp);
+    TestPeer& bob = bench.user("bob");
+    TestPeer& peer = bench.peers.connect();
+    const std::string hello =
+        framed(Encoding::proto_tcp,
+               message_of(Encoding::proto_tcp, R"({"op":"hello","v":[1],"user":"alice"})"));
+    bench.pass(1s);
+    for (std::size_t i = 0; i < 4; ++i) {
+        bench.peers.send(peer, hello.substr(i, 1));
+        bench.pass(i == 3 ? 1s - 1us : 1s);
+    }
     CHECK_FALSE(peer.is_ended);
     bench.pass(1us);
     bench.check_closed(peer, 4000, "M1005", &bob);
@@ -196,6 +228,25 @@ TEST_CASE("row 37: a hello with more than 64 cursors closes with 4000") {
     frames.check_closed(hello_with(fmt::format(R"(,"since":{{{}}})", since)), 4000, "M1000");
 }
 
+TEST_CASE_TEMPLATE("row 37: protobuf: a hello with more than 64 cursors closes with 4000", Wire,
+                   Proto, ProtoTcp) {
+    FirstFrames frames(Wire::value);
+    std::vector<std::string> names;
+    for (int i = 0; i < 65; ++i) {
+        names.push_back(fmt::format("/room/{}", i));
+    }
+    wire::ClientFrame hello;
+    hello.op = wire::ClientOp::hello;
+    hello.versions = {1};
+    hello.user = "alice";
+    for (const auto& name : names) {
+        hello.since.push_back({name, {Inc{7}, 1}});
+    }
+    std::string bytes;
+    wire::proto::append_client_frame(bytes, hello);
+    frames.check_message_closed(bytes, 4000, "M1000");
+}
+
 TEST_CASE("row 39: JSON that is bad, or of the wrong type, closes with 4000") {
     FirstFrames frames;
     for (const std::string_view json :
@@ -207,6 +258,47 @@ TEST_CASE("row 39: JSON that is bad, or of the wrong type, closes with 4000") {
         frames.check_closed(json, 4000, "M1000");
     }
     frames.check_closed(hello_with(R"(,"since":{"no name":[7,1]})"), 4000, "M1000");
+}
+
+TEST_CASE_TEMPLATE("row 39: protobuf that is bad, or of the wrong type, closes with 4000", Wire,
+                   Proto, ProtoTcp) {
+    using namespace std::string_view_literals;
+    FirstFrames frames(Wire::value);
+    const std::string good =
+        message_of(Encoding::proto, R"({"op":"hello","v":[1],"user":"alice"})");
+    // Truncated, a varint of eleven bytes, a length past the end, wrong types, groups, no type.
+    frames.check_message_closed(good.substr(0, good.size() - 1), 4000, "M1000");
+    const std::string long_varint = "\x08" + std::string(10, '\x80') + '\x01';
+    const std::string groups = std::string(17, '\x7b') + std::string(17, '\x7c');
+    for (const std::string_view bytes :
+         {std::string_view(long_varint), "\x82\x01\x7f"sv, "\x80\x01\x01"sv, "\x0a\x00"sv,
+          "\x82\x01\x02\x10\x01"sv, std::string_view(groups), "\x0e"sv, "\x00\x00"sv}) {
+        frames.check_message_closed(bytes, 4000, "M1000");
+    }
+    // JSON that is too deep, or none, within.
+    for (const std::string& json :
+         {std::string(16, '[') + std::string(16, ']'), std::string("{")}) {
+        wire::ClientFrame send;
+        send.op = wire::ClientOp::send;
+        send.queue = "/room/1";
+        send.mount = "chat";
+        send.data = wire::Data{json, Format::json};
+        std::string bytes;
+        wire::proto::append_client_frame(bytes, send);
+        TestPeer& peer = frames.bench.user("alice");
+        frames.bench.peers.send_message(peer, bytes);
+        frames.bench.check_closed(peer, 4000, "M1000", &frames.bob);
+        static_cast<void>(frames.bench.take_sent<user::Detach>());
+    }
+}
+
+TEST_CASE("row 38: protobuf: fields that are not known are ignored") {
+    GatewayBench bench(Encoding::proto);
+    TestPeer& peer = bench.peers.connect();
+    std::string hello = message_of(Encoding::proto, R"({"op":"hello","v":[1],"user":"alice"})");
+    wire::ProtoWriter{hello}.bytes(1'000, "later");
+    bench.peers.send_message(peer, hello);
+    CHECK(bench.take_one<user::Attach>().user == "alice");
 }
 
 TEST_CASE("a hello of another version is told both versions and what to update") {

@@ -16,6 +16,11 @@ std::uint32_t size_of(const queue::Event& event) {
     return posted == nullptr ? 64 : static_cast<std::uint32_t>(posted->data.size() + 64);
 }
 
+// The cursor that a frame has to name: nothing where it is the one before it.
+std::optional<Seq> not_before(Seq seq, Seq prev) {
+    return prev + 1 == seq ? std::nullopt : std::optional(prev);
+}
+
 }  // namespace
 
 bool Outgoing::has_room(std::size_t bytes, Context& ctx) noexcept {
@@ -106,9 +111,8 @@ void Outgoing::put_replay(const QueueName& queue, const queue::EventPtr& event, 
                           Context& ctx) {
     ++ctx.counters.replayed;
     if (waiting_ == nullptr && !is_blocked_) {
-        SharedText frame =
-            encode_event(queue, *event, prev + 1 == event->seq ? std::nullopt : std::optional(prev),
-                         {}, ctx.work.encoded);
+        SharedText frame = encode_event(queue, *event, {.prev = not_before(event->seq, prev)},
+                                        encoding_, ctx.work.encoded);
         if (has_room(frame.size(), ctx)) {
             put_out(std::move(frame), ctx);
             return;
@@ -236,7 +240,7 @@ void Outgoing::put_out_first(Context& ctx) {
     } else if (!item.gap_mount.empty()) {
         put_out(encode(wire::GapFrame{item.queue.text(), item.gap_mount.text(), item.gap_from,
                                       item.gap_to},
-                       ctx.work.encoded),
+                       encoding_, ctx.work.encoded),
                 ctx);
         waiting_->gaps.erase({item.queue, item.gap_mount});
         erase(first);
@@ -276,8 +280,8 @@ void Outgoing::put_out_event(Items::iterator first, Context& ctx) {
     MUSTER_CHECK(last != all.last_put_out.end());
     const Seq prev = std::exchange(last->second, event->seq);
     ++ctx.counters.encodes;
-    put_out(encode_event(queue, *event, prev + 1 == event->seq ? std::nullopt : std::optional(prev),
-                         indices, ctx.work.encoded),
+    put_out(encode_event(queue, *event, {.prev = not_before(event->seq, prev), .changes = indices},
+                         encoding_, ctx.work.encoded),
             ctx);
 }
 

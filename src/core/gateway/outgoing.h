@@ -13,6 +13,7 @@
 #include "base/name.h"
 #include "base/shared_text.h"
 #include "core/gateway/context.h"
+#include "core/gateway/encoding.h"
 #include "core/queue/messages.h"
 
 namespace muster::gateway {
@@ -43,6 +44,10 @@ public:
 
     enum class Outcome : std::uint8_t { taken, too_slow };
 
+    /// Says how frames stand on the wire; before the first of them.
+    void speak(Encoding encoding) noexcept { encoding_ = encoding; }
+    [[nodiscard]] Encoding encoding() const noexcept { return encoding_; }
+
     /// Puts out ready bytes, or keeps them until there is room.
     [[nodiscard]] Outcome put(SharedText frame, Weight weight, Context& ctx);
 
@@ -55,7 +60,7 @@ public:
     };
     [[nodiscard]] Outcome put(const Snapshot& snapshot, Context& ctx);
 
-    /// An event of a followed queue, with the frame that all share.
+    /// An event of a followed queue, with the frame that all of one encoding share.
     struct Delivery {
         const QueueName& queue;
         const queue::EventPtr& event;
@@ -139,6 +144,7 @@ private:
     std::uint64_t turn_ = 0;
     std::uint32_t turn_bytes_ = 0;
     bool is_blocked_ = false;
+    Encoding encoding_ = Encoding::json;
 };
 
 }  // namespace muster::gateway

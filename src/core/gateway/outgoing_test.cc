@@ -33,7 +33,8 @@ struct OutgoingBench {
     Outcome put(const QueueName& queue, Seq seq, Body body, queue::SlowPolicy slow) {
         Context ctx = world.context();
         const auto event = event_of(seq, std::move(body));
-        const SharedText frame = encode_event(queue, *event, std::nullopt, {}, world.work.encoded);
+        const SharedText frame =
+            encode_event(queue, *event, {}, Encoding::json, world.work.encoded);
         return outgoing.put(Outgoing::Delivery{queue, event, frame, slow}, ctx);
     }
     Outcome message(Seq seq, queue::SlowPolicy slow = queue::SlowPolicy::close,

@@ -104,7 +104,7 @@ queue::SlowPolicy Replica::slow_policy(const queue::Event& event) const noexcept
     return mount == content_->mounts.end() ? queue::SlowPolicy::close : mount->second.rules.slow;
 }
 
-Welcome Replica::welcome(const Follower& follower, Context& ctx) {
+Welcome Replica::welcome(const Follower& follower, Encoding encoding, Context& ctx) {
     MUSTER_CHECK(content_.has_value());
     content_->forget_old(ctx.now);
     Welcome welcome;
@@ -160,13 +160,13 @@ Welcome Replica::welcome(const Follower& follower, Context& ctx) {
         }
         reset.member_count = joined.member_count;
         reset.who = joined.who;
-        welcome.reset = encode(reset, ctx.work.encoded);
+        welcome.reset = encode(reset, encoding, ctx.work.encoded);
     }
-    welcome.joined = encode(joined, ctx.work.encoded);
+    welcome.joined = encode(joined, encoding, ctx.work.encoded);
     return welcome;
 }
 
-SharedText Replica::history(const Wish& wish, Context& ctx) {
+SharedText Replica::history(const Wish& wish, Encoding encoding, Context& ctx) {
     MUSTER_CHECK(content_.has_value());
     content_->forget_old(ctx.now);
     const auto mount = content_->mounts.find(wish.mount);
@@ -174,7 +174,7 @@ SharedText Replica::history(const Wish& wish, Context& ctx) {
         wire::ErrFrame err;
         err.request = wish.request;
         err.code = mount == content_->mounts.end() ? ErrorCode::no_mount : ErrorCode::wrong_kind;
-        return encode(err, ctx.work.encoded);
+        return encode(err, encoding, ctx.work.encoded);
     }
     wire::HistoryFrame frame;
     frame.request = wish.request;
@@ -201,7 +201,7 @@ SharedText Replica::history(const Wish& wish, Context& ctx) {
         frame.items.push_back(item);
     }
     std::reverse(frame.items.begin(), frame.items.end());
-    return encode(frame, ctx.work.encoded);
+    return encode(frame, encoding, ctx.work.encoded);
 }
 
 }  // namespace muster::gateway

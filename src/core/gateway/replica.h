@@ -10,6 +10,7 @@
 #include "base/name.h"
 #include "base/shared_text.h"
 #include "core/gateway/context.h"
+#include "core/gateway/encoding.h"
 #include "core/queue/messages.h"
 
 namespace muster::gateway {
@@ -39,8 +40,8 @@ struct Welcome {
 ///
 /// Owns:       the copy, the list of listeners, and those who wait for the first snapshot.
 /// Invariants: `content_` is set while live, and while a newer snapshot is awaited after that; it
-///             is the fold of all events up to its cursor. Each event is encoded once, whatever the
-///             number of listeners.
+///             is the fold of all events up to its cursor. Each event is encoded once for each
+///             encoding that a listener reads, whatever their number.
 class Replica {
 public:
     enum class State : std::uint8_t { cold, syncing, live };
@@ -60,11 +61,11 @@ public:
     Applied apply(const queue::Published& published, Context& ctx);
 
     /// What `follower` gets first. Only with content. Cost: O(content) to encode.
-    [[nodiscard]] Welcome welcome(const Follower& follower, Context& ctx);
+    [[nodiscard]] Welcome welcome(const Follower& follower, Encoding encoding, Context& ctx);
 
     /// The answer to a history request, only with content: the newest messages before `before`,
     /// within a frame's size.
-    [[nodiscard]] SharedText history(const Wish& wish, Context& ctx);
+    [[nodiscard]] SharedText history(const Wish& wish, Encoding encoding, Context& ctx);
 
     /// Returns whether a user, a member or not, may listen. Only with content.
     [[nodiscard]] bool may_listen(bool is_member) const noexcept;

@@ -56,7 +56,7 @@ struct ReplicaBench {
         Context ctx = world.context();
         const Follower follower{
             .connection = ConnectionId{1}, .request = 9, .cursor = cursor, .is_member = is_member};
-        const Welcome made = replica.welcome(follower, ctx);
+        const Welcome made = replica.welcome(follower, Encoding::json, ctx);
         Texts texts;
         if (made.reset) {
             texts.reset = text_in(*made.reset);
@@ -74,7 +74,7 @@ struct ReplicaBench {
         wish.request = 5;
         wish.mount = MountName(mount);
         wish.before = before;
-        return text_in(replica.history(wish, ctx));
+        return text_in(replica.history(wish, Encoding::json, ctx));
     }
 };
 

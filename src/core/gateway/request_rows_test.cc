@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 
 // Requests of alice, beside bob.
 struct Requests {
+    explicit Requests(Encoding encoding = Encoding::json) : bench(encoding) {}
+
     GatewayBench bench;
     TestPeer& bob = bench.user("bob");
     TestPeer& alice = bench.user("alice");
@@ -59,8 +61,10 @@ struct Requests {
     }
 };
 
-TEST_CASE("row 40: an op that nobody knows is answered with M1016, and the connection stays") {
-    Requests requests;
+TEST_CASE_TEMPLATE(
+    "row 40: an op that nobody knows is answered with M1016, and the connection stays", Wire, Json,
+    Proto, ProtoTcp) {
+    Requests requests(Wire::value);
     CHECK(requests.answer(R"({"op":"juggle","i":5,"q":7})") ==
           R"({"op":"err","i":5,"code":"M1016","outcome":"rejected"})");
     CHECK(requests.answer(R"({"op":"ping"})") == R"({"op":"pong"})");

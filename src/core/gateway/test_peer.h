@@ -8,23 +8,67 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "base/check.h"
+#include "base/error_code.h"
 #include "base/ids.h"
+#include "core/gateway/encoding.h"
 #include "core/gateway/messages.h"
+#include "core/wire/json_frames.h"
+#include "core/wire/length_frames.h"
+#include "core/wire/proto_frames.h"
+#include "core/wire/proto_writer.h"
 #include "core/wire/websocket.h"
 
 /// The other end of connections, for tests of the gateway and of whole shards.
 namespace muster::gateway {
 
-/// A client's end of one connection: keeps what has come, taken apart.
+/// Returns a client's message in its encoding, without framing. An op that nobody knows, or that is
+/// only for servers, becomes a body that is so.
+[[nodiscard]] inline std::string message_of(Encoding encoding, std::string_view json) {
+    if (encoding == Encoding::json) {
+        return std::string(json);
+    }
+    constexpr std::uint32_t unknown_body = 500;
+    constexpr std::uint32_t ok_body = 11;
+    std::string scratch;
+    wire::ClientFrame frame;
+    MUSTER_CHECK(wire::parse_client_frame(json, scratch, frame).has_value());
+    std::string bytes;
+    if (frame.op == wire::ClientOp::unknown || frame.op == wire::ClientOp::server_only) {
+        wire::ProtoWriter writer{bytes};
+        writer.number(1, frame.request);
+        writer.present_bytes(frame.op == wire::ClientOp::unknown ? unknown_body : ok_body, "");
+    } else {
+        wire::proto::append_client_frame(bytes, frame);
+    }
+    return bytes;
+}
+
+/// Returns a server's message as JSON, whatever it came in.
+[[nodiscard]] inline std::string json_of(Encoding encoding, std::string_view message) {
+    if (encoding == Encoding::json) {
+        return std::string(message);
+    }
+    const auto frame = wire::proto::parse_server_frame(message);
+    MUSTER_CHECK(frame.has_value());
+    std::string json;
+    wire::append_server_frame(json, *frame);
+    return json;
+}
+
+/// A client's end of one connection: keeps what has come, taken apart. Frames are shown as JSON,
+/// whatever their encoding; over plain TCP, the last bye as the close that it stands for.
 ///
 /// Invariants: (checked) after the end nothing comes, and while blocked nothing but the end.
 class TestPeer {
 public:
-    explicit TestPeer(ConnectionId connection) : id(connection) {}
+    explicit TestPeer(ConnectionId connection, Encoding speaks = Encoding::json)
+        : id(connection), encoding(speaks), is_upgraded_(speaks == Encoding::proto_tcp) {}
 
     const ConnectionId id;
+    const Encoding encoding;
 
     std::string http;               ///< all answers before the upgrade, and that to it
     std::deque<std::string> texts;  ///< JSON frames that no test has looked at yet
@@ -54,7 +98,11 @@ public:
             came = http.substr(end + 4);
             http.resize(end + 4);
         }
-        take_frames(came);
+        if (encoding == Encoding::proto_tcp) {
+            take_length_frames(came);
+        } else {
+            take_frames(came);
+        }
     }
 
     /// Returns the next frame that nobody has looked at; "" if there is none.
@@ -97,19 +145,42 @@ private:
             using Kind = wire::WebSocketDecoder::Step::Kind;
             switch (step->kind) {
                 case Kind::need_more: return;
-                case Kind::text: texts.emplace_back(step->payload); break;
+                case Kind::text:
+                case Kind::binary:
+                    MUSTER_CHECK((step->kind == Kind::text) == (encoding == Encoding::json));
+                    texts.push_back(json_of(encoding, step->payload));
+                    break;
                 case Kind::pong: ++pongs; break;
                 case Kind::close:
                     close_code = static_cast<int>(step->close_code);
                     close_reason = step->payload;
                     break;
-                case Kind::binary:
                 case Kind::ping: MUSTER_CHECK(false);
             }
         }
     }
 
+    void take_length_frames(std::string& came) {
+        using Kind = wire::LengthDecoder::Step::Kind;
+        std::span<char> input(came);
+        for (auto step = length_decoder_.next(input); step.kind == Kind::message;
+             step = length_decoder_.next(input)) {
+            const auto frame = wire::proto::parse_server_frame(step.message);
+            MUSTER_CHECK(frame.has_value());
+            const auto* bye = std::get_if<wire::ByeFrame>(&*frame);
+            if (bye != nullptr && is_ended && input.empty()) {
+                close_code = static_cast<int>(wire::close_code_of(bye->code));
+                close_reason = std::string(label(bye->code)) + ' ' +
+                               std::string(describe(bye->code).name) +
+                               (bye->detail.empty() ? "" : ": ") + std::string(bye->detail);
+            } else {
+                texts.push_back(json_of(encoding, step.message));
+            }
+        }
+    }
+
     bool is_upgraded_ = false;
+    wire::LengthDecoder length_decoder_{frame_bytes_max};
     wire::WebSocketDecoder decoder_{wire::WebSocketDecoder::Side::client, frame_bytes_max};
 };
 
@@ -126,10 +197,24 @@ private:
     return request;
 }
 
-/// A client's text frame.
+/// A client's text frame over WebSocket.
 [[nodiscard]] inline std::string text_frame(std::string_view text) {
     std::string frame;
     wire::append_client_frame(frame, wire::WebSocketOpcode::text, text, 0x3a5c9e71);
+    return frame;
+}
+
+/// A client's message with its framing.
+[[nodiscard]] inline std::string framed(Encoding encoding, std::string_view message) {
+    std::string frame;
+    if (encoding == Encoding::proto_tcp) {
+        wire::append_length_frame(frame, message);
+    } else {
+        wire::append_client_frame(frame,
+                                  encoding == Encoding::json ? wire::WebSocketOpcode::text
+                                                             : wire::WebSocketOpcode::binary,
+                                  message, 0x3a5c9e71);
+    }
     return frame;
 }
 
@@ -139,18 +224,26 @@ public:
     /// `step` hands an event to the machines and gives back, by take(), what they put out.
     explicit TestPeers(std::function<void(const Event&)> step) : step_(std::move(step)) {}
 
+    Encoding encoding = Encoding::json;  ///< of those that connect() from now on
+
     /// A client connects.
-    TestPeer& open() {
+    TestPeer& open(Encoding speaks = Encoding::json) {
         const ConnectionId id{(std::uint64_t{1} << slot_bits) | all_.size()};
-        all_.emplace_back(id);
+        all_.emplace_back(id, speaks);
         step_(Opened{id, "192.0.2.1"});
         return all_.back();
     }
 
-    /// A client connects and gets as far as the WebSocket.
-    TestPeer& connect() {
-        TestPeer& peer = open();
-        send(peer, upgrade_request());
+    /// A client connects and gets as far as the WebSocket; over plain TCP there is none.
+    TestPeer& connect() { return connect(encoding); }
+    TestPeer& connect(Encoding speaks) {
+        TestPeer& peer = open(speaks);
+        if (speaks == Encoding::proto_tcp) {
+            return peer;
+        }
+        send(peer, upgrade_request(speaks == Encoding::proto
+                                       ? "Sec-WebSocket-Protocol: muster.v1.proto\r\n"
+                                       : ""));
         MUSTER_CHECK(peer.status() == 101);
         return peer;
     }
@@ -158,7 +251,13 @@ public:
     void send(const TestPeer& from, std::string bytes) {
         step_(Received{from.id, std::span<char>(bytes)});
     }
-    void say(const TestPeer& from, std::string_view json) { send(from, text_frame(json)); }
+    void say(const TestPeer& from, std::string_view json) {
+        send_message(from, message_of(from.encoding, json));
+    }
+    /// Sends any bytes as one message.
+    void send_message(const TestPeer& from, std::string_view message) {
+        send(from, framed(from.encoding, message));
+    }
     void hang_up(const TestPeer& peer) { step_(SocketClosed{peer.id}); }
     void block(TestPeer& peer) {
         peer.is_blocked = true;
