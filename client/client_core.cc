@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/wire/json_frames.h"
+#include "core/wire/proto_frames.h"
 #include "shell/runtime/entropy.h"
 
 namespace muster::detail {
@@ -44,7 +45,7 @@ ClientCore::ClientCore(ClientOptions options)
     : options_(std::move(options)),
       rng_(runtime::random_bits()),
       machine_(settings_of(options_)),
-      socket_(Rng{runtime::random_bits()}) {
+      socket_(Rng{runtime::random_bits()}, options_.encoding) {
     for (const std::string& url : options_.servers) {
         auto address = parse_server_address(url);
         if (!address) {
@@ -165,8 +166,12 @@ void ClientCore::perform(const client::Action& action) {
     if (const auto* send = std::get_if<client::SendFrame>(&action)) {
         if (socket_.state() == WebSocket::State::open) {
             encoded_.clear();
-            wire::append_client_frame(encoded_, send->frame);
-            socket_.send_text(encoded_);
+            if (socket_.encoding() == Encoding::proto) {
+                wire::proto::append_client_frame(encoded_, send->frame);
+            } else {
+                wire::append_client_frame(encoded_, send->frame);
+            }
+            socket_.send(encoded_);
         }
     } else if (const auto* open = std::get_if<client::OpenSocket>(&action)) {
         to_open_ = *open;
@@ -217,7 +222,7 @@ void ClientCore::take_socket_steps() {
     while (auto taken = socket_.next()) {
         switch (taken->kind) {
             case Kind::opened: step(client::SocketOpened{socket_id_}); break;
-            case Kind::text: take_text(taken->payload); break;
+            case Kind::message: take_message(taken->payload); break;
             case Kind::heard: step(client::Heard{socket_id_}); break;
             case Kind::garbage:
                 step(client::GarbageReceived{socket_id_, std::move(taken->detail)});
@@ -234,8 +239,10 @@ void ClientCore::take_socket_steps() {
     }
 }
 
-void ClientCore::take_text(std::string_view text) {
-    const auto frame = wire::parse_server_frame(text, scratch_);
+void ClientCore::take_message(std::string_view bytes) {
+    const auto frame = socket_.encoding() == Encoding::proto
+                           ? wire::proto::parse_server_frame(bytes)
+                           : wire::parse_server_frame(bytes, scratch_);
     if (frame) {
         step(client::FrameReceived{socket_id_, &*frame});
     } else if (frame.error().code == ErrorCode::unsupported) {

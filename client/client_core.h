@@ -75,7 +75,7 @@ private:
     void open_socket();
     void answer_token();
     void take_socket_steps();
-    void take_text(std::string_view text);
+    void take_message(std::string_view bytes);
     void wait(Instant until);
 
     // Telling the application.

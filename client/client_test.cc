@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -17,13 +18,19 @@ namespace {
 using namespace std::chrono_literals;
 using detail::LoopbackServer;
 
+using Json = std::integral_constant<Encoding, Encoding::json>;
+using Proto = std::integral_constant<Encoding, Encoding::proto>;
+
 struct Bench {
     LoopbackServer server;
     Client client;
 
-    explicit Bench(ClientOptions options = {}) : client(with(std::move(options), server)) {}
+    explicit Bench(Encoding encoding, ClientOptions options = {})
+        : client(with(encoding, std::move(options), server)) {}
 
-    static ClientOptions with(ClientOptions options, const LoopbackServer& server) {
+    static ClientOptions with(Encoding encoding, ClientOptions options,
+                              const LoopbackServer& server) {
+        options.encoding = encoding;
         options.servers = {server.url()};
         if (options.token.empty() && !options.fetch_token) {
             options.user = "alice";
@@ -62,8 +69,8 @@ struct Bench {
     }
 };
 
-TEST_CASE("a client connects, joins, sends and hears its own message") {
-    Bench bench;
+TEST_CASE_TEMPLATE("a client connects, joins, sends and hears its own message", Wire, Json, Proto) {
+    Bench bench(Wire::value);
     std::vector<std::string> heard;
     auto room = bench.client.queue("/room/lobby");
     room.on_message([&](const Message& m) {
@@ -104,8 +111,9 @@ TEST_CASE("a client connects, joins, sends and hears its own message") {
     CHECK(room.position() == Position{7, 4});
 }
 
-TEST_CASE("after a cut the client resumes, and shows what it missed once") {
-    Bench bench;
+TEST_CASE_TEMPLATE("after a cut the client resumes, and shows what it missed once", Wire, Json,
+                   Proto) {
+    Bench bench(Wire::value);
     int count = 0;
     auto room = bench.client.queue("/room/lobby");
     room.on_message([&](const Message&) { ++count; });
@@ -130,8 +138,8 @@ TEST_CASE("after a cut the client resumes, and shows what it missed once") {
     CHECK(count == 1);
 }
 
-TEST_CASE("a rejected request carries code, name and what would help") {
-    Bench bench;
+TEST_CASE_TEMPLATE("a rejected request carries code, name and what would help", Wire, Json, Proto) {
+    Bench bench(Wire::value);
     auto room = bench.client.queue("/room/lobby");
     Outcome outcome;
     room.join([&](const Outcome& o) { outcome = o; });
@@ -146,8 +154,10 @@ TEST_CASE("a rejected request carries code, name and what would help") {
     CHECK_FALSE(outcome.is_retryable);
 }
 
-TEST_CASE("nothing is called outside poll, and a callback may make requests and replace itself") {
-    Bench bench;
+TEST_CASE_TEMPLATE(
+    "nothing is called outside poll, and a callback may make requests and replace itself", Wire,
+    Json, Proto) {
+    Bench bench(Wire::value);
     auto room = bench.client.queue("/room/lobby");
     int first = 0;
     int second = 0;
@@ -178,8 +188,9 @@ TEST_CASE("nothing is called outside poll, and a callback may make requests and 
     CHECK(not_sent == 2);
 }
 
-TEST_CASE("a callback may close the client and still look at its message") {
-    Bench bench;
+TEST_CASE_TEMPLATE("a callback may close the client and still look at its message", Wire, Json,
+                   Proto) {
+    Bench bench(Wire::value);
     auto room = bench.client.queue("/room/lobby");
     std::string seen;
     room.on_message([&](const Message& m) {
@@ -193,11 +204,11 @@ TEST_CASE("a callback may close the client and still look at its message") {
     bench.server.say_text(
         R"({"op":"joined","i":1,"q":"/room/lobby","member":false,"at":[7,3],"resume":{},"mounts":{},"members":0,"who":{}})");
     // In two fragments, so that the decoder keeps the message in its own memory.
-    const std::string text =
-        R"({"op":"msg","q":"/room/lobby","m":"chat","seq":4,"t":5,"d":"a long text of its own"})";
+    const std::string text = bench.server.encoded(
+        R"({"op":"msg","q":"/room/lobby","m":"chat","seq":4,"t":5,"d":"a long text of its own"})");
     std::string bytes;
     wire::append_server_frame(bytes, wire::WebSocketOpcode::text, text.substr(0, 20));
-    bytes[0] = 0x01;
+    bytes[0] = Wire::value == Encoding::json ? 0x01 : 0x02;
     std::string rest;
     wire::append_server_frame(rest, wire::WebSocketOpcode::continuation, text.substr(20));
     bench.server.say_bytes(bytes + rest);
@@ -206,8 +217,9 @@ TEST_CASE("a callback may close the client and still look at its message") {
     bench.sign_in();
 }
 
-TEST_CASE("close gives every open request its outcome in the next poll") {
-    Bench bench;
+TEST_CASE_TEMPLATE("close gives every open request its outcome in the next poll", Wire, Json,
+                   Proto) {
+    Bench bench(Wire::value);
     auto room = bench.client.queue("/room/lobby");
     std::vector<Outcome::Kind> outcomes;
     room.join([&](const Outcome& o) { outcomes.push_back(o.kind); });
@@ -221,8 +233,8 @@ TEST_CASE("close gives every open request its outcome in the next poll") {
     CHECK(bench.client.status().state == Status::State::closed);
 }
 
-TEST_CASE("a request that was given up says so") {
-    Bench bench;
+TEST_CASE_TEMPLATE("a request that was given up says so", Wire, Json, Proto) {
+    Bench bench(Wire::value);
     auto room = bench.client.queue("/room/lobby");
     Outcome outcome;
     const RequestNumber id = room.join([&](const Outcome& o) { outcome = o; });
@@ -232,8 +244,8 @@ TEST_CASE("a request that was given up says so") {
     CHECK(outcome.name == "withdrawn");
 }
 
-TEST_CASE("a superseded client is closed and says why") {
-    Bench bench;
+TEST_CASE_TEMPLATE("a superseded client is closed and says why", Wire, Json, Proto) {
+    Bench bench(Wire::value);
     bench.sign_in();
     bench.server.close_with(4003);
     REQUIRE(bench.run_until(Status::State::closed));
@@ -241,13 +253,37 @@ TEST_CASE("a superseded client is closed and says why") {
     CHECK(bench.client.status().name == "superseded");
 }
 
-TEST_CASE("an upgrade that is refused is tried again when the server wants it") {
-    Bench bench;
+TEST_CASE_TEMPLATE("an upgrade that is refused is tried again when the server wants it", Wire, Json,
+                   Proto) {
+    Bench bench(Wire::value);
     bench.server.refusal =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
     REQUIRE(bench.run_until(Status::State::offline));
     CHECK(bench.client.status().code == "M1033");
     CHECK(bench.client.status().retry_in == 30s);
+}
+
+TEST_CASE("a client that would rather speak protobuf speaks JSON with a server that has none") {
+    Bench bench(Encoding::proto);
+    bench.server.has_proto = false;
+    bench.sign_in();
+    CHECK_FALSE(bench.server.speaks_proto());
+}
+
+TEST_CASE_TEMPLATE("bytes arrive as they were sent", Wire, Json, Proto) {
+    Bench bench(Wire::value);
+    auto room = bench.client.queue("/room/lobby");
+    std::string seen;
+    room.on_message([&](const Message& m) { seen = m.data; });
+    room.listen();
+    bench.sign_in();
+    CHECK(bench.server.speaks_proto() == (Wire::value == Encoding::proto));
+    bench.next();
+    bench.server.say_text(
+        R"({"op":"joined","i":1,"q":"/room/lobby","member":false,"at":[7,3],"resume":{},"mounts":{},"members":0,"who":{}})");
+    bench.server.say_text(R"({"op":"msg","q":"/room/lobby","m":"chat","seq":4,"t":5,"b":"/wE="})");
+    REQUIRE(bench.run([&] { return !seen.empty(); }));
+    CHECK(seen == "\xff\x01");
 }
 
 TEST_CASE("a server that nobody listens at is told with its address") {
@@ -280,12 +316,12 @@ TEST_CASE("a server's address that is none closes the client with the reason") {
     CHECK(client.status().detail.find("ftp://x") != std::string::npos);
 }
 
-TEST_CASE("a token is fetched by the application, within poll") {
+TEST_CASE_TEMPLATE("a token is fetched by the application, within poll", Wire, Json, Proto) {
     int fetched = 0;
-    Bench bench({.fetch_token = [&]() -> std::optional<std::string> {
-        ++fetched;
-        return fetched == 1 ? std::nullopt : std::optional<std::string>{"secret"};
-    }});
+    Bench bench(Wire::value, {.fetch_token = [&]() -> std::optional<std::string> {
+                    ++fetched;
+                    return fetched == 1 ? std::nullopt : std::optional<std::string>{"secret"};
+                }});
     CHECK(fetched == 0);
     REQUIRE(bench.run_until(Status::State::offline));
     bench.client.reconnect();
@@ -293,8 +329,8 @@ TEST_CASE("a token is fetched by the application, within poll") {
     CHECK(fetched == 2);
 }
 
-TEST_CASE("a fixed token that is refused ends the client") {
-    Bench bench({.token = "fixed"});
+TEST_CASE_TEMPLATE("a fixed token that is refused ends the client", Wire, Json, Proto) {
+    Bench bench(Wire::value, {.token = "fixed"});
     bench.next();
     bench.server.close_with(4001);
     REQUIRE(bench.run_until(Status::State::offline));
@@ -303,9 +339,10 @@ TEST_CASE("a fixed token that is refused ends the client") {
     CHECK(bench.client.status().name == "bad_token");
 }
 
-TEST_CASE("garbage, binary and unknown frames do no harm") {
+TEST_CASE_TEMPLATE("garbage, frames of the other kind and unknown ones do no harm", Wire, Json,
+                   Proto) {
     {
-        Bench bench;
+        Bench bench(Wire::value);
         bench.sign_in();
         bench.server.say_text(R"({"op":"from_the_future","x":1})");
         bench.server.say_text(R"({"op":"ping"})");
@@ -313,16 +350,19 @@ TEST_CASE("garbage, binary and unknown frames do no harm") {
         bench.server.say_text("{");
         REQUIRE(bench.run_until(Status::State::offline));
     }
-    Bench bench;
+    Bench bench(Wire::value);
     bench.sign_in();
     std::string bytes;
-    wire::append_server_frame(bytes, wire::WebSocketOpcode::binary, "\x01");
+    wire::append_server_frame(
+        bytes,
+        Wire::value == Encoding::json ? wire::WebSocketOpcode::binary : wire::WebSocketOpcode::text,
+        Wire::value == Encoding::json ? "\x01" : "{}");
     bench.server.say_bytes(bytes);
     REQUIRE(bench.run_until(Status::State::offline));
 }
 
-TEST_CASE("history comes as a page, oldest first, or as a reason") {
-    Bench bench;
+TEST_CASE_TEMPLATE("history comes as a page, oldest first, or as a reason", Wire, Json, Proto) {
+    Bench bench(Wire::value);
     auto room = bench.client.queue("/room/lobby");
     std::vector<std::uint64_t> seqs;
     std::string code;
@@ -348,8 +388,10 @@ TEST_CASE("history comes as a page, oldest first, or as a reason") {
     REQUIRE(bench.run([&] { return code == "M3001"; }));
 }
 
-TEST_CASE("a message to the user itself goes to on_mail, and a reliable one is acknowledged") {
-    Bench bench;
+TEST_CASE_TEMPLATE(
+    "a message to the user itself goes to on_mail, and a reliable one is acknowledged", Wire, Json,
+    Proto) {
+    Bench bench(Wire::value);
     std::string mail;
     bench.client.on_mail([&](const Message& m) { mail = m.data; });
     bench.sign_in();

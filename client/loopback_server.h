@@ -18,6 +18,8 @@
 #include "core/wire/frames.h"
 #include "core/wire/http_head.h"
 #include "core/wire/json_frames.h"
+#include "core/wire/proto_frames.h"
+#include "core/wire/proto_writer.h"
 #include "core/wire/websocket.h"
 #include "core/wire/websocket_handshake.h"
 #include "shell/runtime/descriptor.h"
@@ -48,7 +50,10 @@ public:
     /// What is answered to the next upgrade instead of 101, if anything.
     std::string refusal;
 
-    /// Frames of the client, oldest first, as text.
+    /// Whether clients that ask for protobuf get it.
+    bool has_proto = true;
+
+    /// Frames of the client, oldest first, as JSON whatever their encoding.
     std::deque<std::string> received;
     int connection_count = 0;
 
@@ -90,11 +95,33 @@ public:
         say_text(text);
     }
 
+    /// Says what stands there as JSON, in the encoding agreed.
     void say_text(std::string_view text) {
         std::string bytes;
-        wire::append_server_frame(bytes, wire::WebSocketOpcode::text, text);
+        wire::append_server_frame(
+            bytes, speaks_proto_ ? wire::WebSocketOpcode::binary : wire::WebSocketOpcode::text,
+            encoded(text));
         write(bytes);
     }
+
+    /// Returns a message in the encoding agreed. What is no frame of ours stays what it is; an op
+    /// that nobody knows becomes a body that nobody knows.
+    [[nodiscard]] std::string encoded(std::string_view text) const {
+        constexpr std::uint32_t unknown_body = 500;
+        std::string scratch;
+        const auto frame = wire::parse_server_frame(text, scratch);
+        std::string bytes;
+        if (!speaks_proto_ || (!frame && frame.error().code != ErrorCode::unsupported)) {
+            bytes = text;
+        } else if (frame) {
+            wire::proto::append_server_frame(bytes, *frame);
+        } else {
+            wire::ProtoWriter{bytes}.present_bytes(unknown_body, "");
+        }
+        return bytes;
+    }
+
+    [[nodiscard]] bool speaks_proto() const { return speaks_proto_; }
 
     void say_bytes(std::string_view bytes) { write(bytes); }
 
@@ -131,10 +158,13 @@ private:
             connection_.close();
             return;
         }
-        const std::array<std::string_view, 1> protocols{"muster.v1.json"};
-        const auto upgrade = wire::check_upgrade(
-            head, {.allowed_origins = {}, .allows_same_host = false, .protocols = protocols});
+        const std::array<std::string_view, 2> protocols{"muster.v1.json", "muster.v1.proto"};
+        const auto upgrade =
+            wire::check_upgrade(head, {.allowed_origins = {},
+                                       .allows_same_host = false,
+                                       .protocols = std::span(protocols).first(has_proto ? 2 : 1)});
         MUSTER_CHECK(upgrade.has_value());
+        speaks_proto_ = upgrade->protocol == "muster.v1.proto";
         std::string answer;
         wire::append_upgrade_response(answer, *upgrade);
         write(answer);
@@ -150,7 +180,13 @@ private:
                 return;
             }
             if (step->kind == Kind::text) {
+                MUSTER_CHECK(!speaks_proto_);
                 received.emplace_back(step->payload);
+            } else if (step->kind == Kind::binary) {
+                MUSTER_CHECK(speaks_proto_);
+                wire::ClientFrame frame;
+                MUSTER_CHECK(wire::proto::parse_client_frame(step->payload, frame).has_value());
+                wire::append_client_frame(received.emplace_back(), frame);
             }
         }
     }
@@ -170,6 +206,7 @@ private:
     std::uint16_t port_ = 0;
     std::string head_;
     bool is_open_ = false;
+    bool speaks_proto_ = false;
     wire::WebSocketDecoder decoder_ = make_decoder();
 };
 

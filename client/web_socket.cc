@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -24,17 +25,20 @@ namespace muster::detail {
 namespace {
 
 constexpr std::size_t read_bytes = std::size_t{64} * 1024;
-constexpr std::string_view protocol = "muster.v1.json";
-constexpr std::array protocols{protocol};
+constexpr std::string_view json_protocol = "muster.v1.json";
+constexpr std::string_view proto_protocol = "muster.v1.proto";
+constexpr std::array protocols{proto_protocol, json_protocol};  // The best first.
 constexpr Duration retry_after_max = std::chrono::minutes{10};
 
 std::string text_of(int error) { return std::generic_category().message(error); }
 
-wire::UpgradeRequest request_to(const ServerAddress& server, std::string_view key) {
+wire::UpgradeRequest request_to(const ServerAddress& server, std::string_view key,
+                                Encoding wanted) {
+    const std::span all{protocols};
     return {.host = server.shown,
             .target = server.target,
             .key = key,
-            .protocols = protocols,
+            .protocols = wanted == Encoding::proto ? all : all.last(1),
             .further_headers = {}};
 }
 
@@ -84,14 +88,15 @@ short WebSocket::wanted_events() const noexcept {
     return static_cast<short>(written_ < output_.size() ? POLLIN | POLLOUT : POLLIN);
 }
 
-void WebSocket::send_text(std::string_view text) {
+void WebSocket::send(std::string_view message) {
     MUSTER_CHECK(state_ == State::open);
     if (output_.size() - written_ > output_bytes_max) {
         failure_ = "the server does not read";
         return;
     }
-    wire::append_client_frame(output_, wire::WebSocketOpcode::text, text,
-                              static_cast<std::uint32_t>(rng_.next()));
+    const auto opcode =
+        encoding_ == Encoding::proto ? wire::WebSocketOpcode::binary : wire::WebSocketOpcode::text;
+    wire::append_client_frame(output_, opcode, message, static_cast<std::uint32_t>(rng_.next()));
 }
 
 void WebSocket::flush() {
@@ -200,7 +205,7 @@ void WebSocket::begin_handshake() {
     }
     key_.clear();
     wire::append_base64(key_, bytes, wire::Base64::standard);
-    wire::append_upgrade_request(output_, request_to(server_, key_));
+    wire::append_upgrade_request(output_, request_to(server_, key_, wanted_));
     state_ = State::shaking_hands;
     flush();
 }
@@ -233,7 +238,7 @@ std::optional<WebSocket::Step> WebSocket::next_shaking_hands() {
 }
 
 std::optional<WebSocket::Step> WebSocket::check_answer(const wire::ResponseHead& head) {
-    const auto chosen = wire::check_upgrade_response(head, request_to(server_, key_));
+    const auto chosen = wire::check_upgrade_response(head, request_to(server_, key_, wanted_));
     if (!chosen) {
         Step step{.kind = Step::Kind::closed,
                   .reason = chosen.error().code,
@@ -245,10 +250,11 @@ std::optional<WebSocket::Step> WebSocket::check_answer(const wire::ResponseHead&
         }
         return end(std::move(step));
     }
-    if (*chosen != protocol) {
-        return end(fmt::format("{} does not speak {}", server_.shown, protocol),
+    if (chosen->empty()) {
+        return end(fmt::format("{} does not speak {}", server_.shown, json_protocol),
                    ErrorCode::bad_request);
     }
+    encoding_ = *chosen == proto_protocol ? Encoding::proto : Encoding::json;
     return std::nullopt;
 }
 
@@ -282,8 +288,14 @@ std::optional<WebSocket::Step> WebSocket::take(const wire::WebSocketDecoder::Ste
     using Kind = wire::WebSocketDecoder::Step::Kind;
     switch (step.kind) {
         case Kind::need_more: return std::nullopt;
-        case Kind::text: return Step{.kind = Step::Kind::text, .payload = step.payload};
-        case Kind::binary: return Step{.kind = Step::Kind::garbage, .detail = "a binary message"};
+        case Kind::text:
+        case Kind::binary:
+            if ((step.kind == Kind::binary) != (encoding_ == Encoding::proto)) {
+                return Step{
+                    .kind = Step::Kind::garbage,
+                    .detail = step.kind == Kind::text ? "a text message" : "a binary message"};
+            }
+            return Step{.kind = Step::Kind::message, .payload = step.payload};
         case Kind::ping:
             wire::append_client_frame(output_, wire::WebSocketOpcode::pong, step.payload,
                                       static_cast<std::uint32_t>(rng_.next()));

@@ -15,6 +15,7 @@
 #include "client/server_address.h"
 #include "core/wire/http_head.h"
 #include "core/wire/websocket.h"
+#include "muster/client.h"
 #include "shell/runtime/descriptor.h"
 
 namespace muster::detail {
@@ -26,7 +27,7 @@ namespace muster::detail {
 /// Owns:   one descriptor and its buffers.
 /// Thread: its owner's.
 /// Bounds: output_bytes_max not yet taken by the kernel; message_bytes_max a message.
-/// Source: RFC 6455, through core/wire; the subprotocol is muster.v1.json.
+/// Source: RFC 6455, through core/wire.
 class WebSocket {
 public:
     /// Above the biggest snapshot that a server within its limits sends.
@@ -38,7 +39,7 @@ public:
     struct Step {
         enum class Kind : std::uint8_t {
             opened,
-            text,     ///< `payload`
+            message,  ///< `payload`, in the encoding agreed
             heard,    ///< the peer lives
             garbage,  ///< the peer broke the protocol: `detail`; close it
             closed,   ///< nothing follows
@@ -51,8 +52,9 @@ public:
         std::string detail{};
     };
 
-    /// `rng` masks frames and picks addresses: seeded by the operating system.
-    explicit WebSocket(Rng rng) : rng_(rng), decoder_(make_decoder()) {}
+    /// `rng` masks frames and picks addresses: seeded by the operating system. Asks for `wanted`;
+    /// a server that has no protobuf may choose JSON instead.
+    WebSocket(Rng rng, Encoding wanted) : rng_(rng), wanted_(wanted), decoder_(make_decoder()) {}
 
     /// Begins to open a socket to one of the server's addresses, after the others if need be.
     void open(const ServerAddress& server);
@@ -60,8 +62,11 @@ public:
     /// Says goodbye with `code`, as far as the kernel takes it at once, and closes.
     void close(std::uint16_t code);
 
-    /// Appends a text message to the output. Only while open.
-    void send_text(std::string_view text);
+    /// Appends a message to the output. Only while open.
+    void send(std::string_view message);
+
+    /// Returns what was agreed on. Only while open.
+    [[nodiscard]] Encoding encoding() const noexcept { return encoding_; }
 
     /// Hands the output to the kernel, as much as it takes.
     void flush();
@@ -92,6 +97,8 @@ private:
     [[nodiscard]] bool receive();
 
     Rng rng_;
+    Encoding wanted_;
+    Encoding encoding_ = Encoding::json;
     State state_ = State::closed;
     ServerAddress server_;
     Resolver resolver_;

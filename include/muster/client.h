@@ -248,6 +248,9 @@ private:
     std::shared_ptr<const std::string> name_;
 };
 
+/// How frames are written: as protobuf (subprotocol `muster.v1.proto`) or JSON (`muster.v1.json`).
+enum class Encoding : std::uint8_t { proto, json };
+
 struct ClientOptions {
     /// `host[:7400]` or `ws://host[:7400][/path]`. One is picked at random, and another after a
     /// failure.
@@ -263,6 +266,9 @@ struct ClientOptions {
 
     /// How long a request may wait to be sent.
     std::chrono::milliseconds request_ttl{30'000};
+
+    /// What to ask for; a server that has no protobuf chooses JSON. Nothing else depends on it.
+    Encoding encoding = Encoding::proto;
 };
 
 /// One user's client program on line.
