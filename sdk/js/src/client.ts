@@ -8,7 +8,7 @@ import { MusterError } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { Mailbox, type Mail } from "./mailbox.ts";
 import { type Joined, Queue, type Requests } from "./queue.ts";
-import { endpoint, Sockets, type WebSocketConstructor } from "./socket.ts";
+import { type Codec, endpoint, Sockets, type WebSocketConstructor } from "./socket.ts";
 
 export interface ConnectOptions {
     /**
@@ -21,6 +21,8 @@ export interface ConnectOptions {
     user?: string;
     /** The constructor to use where there is no global WebSocket, as that of `ws` in Node 20. */
     WebSocket?: WebSocketConstructor;
+    /** `proto` of `@muster/client/proto` for binary frames. Nothing else depends on it. */
+    codec?: Codec;
 }
 
 export interface ClientEvents {
@@ -73,7 +75,11 @@ export class Client {
     /** @internal Use {@link connect}. */
     constructor(urls: string[], options: ConnectOptions, constructor_: WebSocketConstructor) {
         this.#token = options.token;
-        this.#sockets = new Sockets(constructor_, (event) => this.#dispatch(event));
+        this.#sockets = new Sockets(
+            constructor_,
+            (event) => this.#dispatch(event),
+            options.codec,
+        );
         const renewable = typeof options.token === "function";
         this.#core = new Core({ urls, user: options.user, renewable });
         this.#mailbox = new Mailbox(

@@ -14,5 +14,5 @@ export type {
     RequestOptions,
     SendResult,
 } from "./queue.ts";
-export type { WebSocketConstructor, WebSocketLike } from "./socket.ts";
+export type { Codec, WebSocketConstructor, WebSocketLike } from "./socket.ts";
 export type { Cursor, MemberInfo, Resume } from "./wire.ts";

@@ -1,6 +1,6 @@
 /** The sockets of a client, by the numbers that the core gives them. Decides nothing. */
 import type { Event } from "./core/messages.ts";
-import { subprotocol } from "./wire.ts";
+import { type ServerFrame, subprotocol } from "./wire.ts";
 
 /** What is used of a WebSocket: the browser's, Node's (from 22 on) and that of `ws` all fit. */
 export interface WebSocketLike {
@@ -8,9 +8,25 @@ export interface WebSocketLike {
     onmessage: ((event: never) => void) | null;
     onclose: ((event: never) => void) | null;
     onerror: ((event: never) => void) | null;
-    send(text: string): void;
+    send(data: string | Uint8Array<ArrayBuffer>): void;
     close(code?: number, reason?: string): void;
+    binaryType?: unknown;
 }
+
+/** How frames are written: JSON, or that of `@muster/client/proto`. */
+export interface Codec {
+    readonly subprotocol: string;
+    /** Turns a frame, as JSON, into what a WebSocket sends. */
+    encode(json: string): string | Uint8Array<ArrayBuffer>;
+    /** Turns back what a WebSocket received. Throws where that is no frame. */
+    decode(data: unknown): ServerFrame;
+}
+
+export const json: Codec = {
+    subprotocol,
+    encode: (text) => text,
+    decode: (data) => JSON.parse(data as string),
+};
 
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
@@ -34,10 +50,16 @@ export class Sockets {
     readonly #open_ = new Map<number, WebSocketLike>();
     readonly #constructor_: WebSocketConstructor;
     readonly #tell: (event: SocketEvent) => void;
+    readonly #codec: Codec;
 
-    constructor(constructor_: WebSocketConstructor, tell: (event: SocketEvent) => void) {
+    constructor(
+        constructor_: WebSocketConstructor,
+        tell: (event: SocketEvent) => void,
+        codec: Codec = json,
+    ) {
         this.#constructor_ = constructor_;
         this.#tell = tell;
+        this.#codec = codec;
     }
 
     open(socket: number, url: string): void {
@@ -48,7 +70,8 @@ export class Sockets {
         };
         let made: WebSocketLike;
         try {
-            made = new this.#constructor_(url, [subprotocol]);
+            made = new this.#constructor_(url, [this.#codec.subprotocol]);
+            made.binaryType = "arraybuffer";
         } catch (error) {
             this.#tell({ type: "gone", socket, code: 1006, reason: String(error) });
             return;
@@ -57,7 +80,7 @@ export class Sockets {
         made.onopen = () => this.#tell({ type: "opened", socket });
         made.onmessage = (event: { data: unknown }) => {
             if (this.#open_.has(socket)) {
-                this.#tell({ type: "frame", socket, frame: frameOf(event.data) });
+                this.#tell({ type: "frame", socket, frame: this.#frameOf(event.data) });
             }
         };
         made.onclose = (event: { code: number; reason: string }) => gone(event.code, event.reason);
@@ -66,7 +89,7 @@ export class Sockets {
 
     write(socket: number, text: string): void {
         try {
-            this.#open_.get(socket)?.send(text);
+            this.#open_.get(socket)?.send(this.#codec.encode(text));
         } catch {
             // It is closing; its `close` will come.
         }
@@ -82,13 +105,13 @@ export class Sockets {
             closing?.close(4000, reason); // Browsers let a page use 1000 and 3000 to 4999 only.
         }
     }
-}
 
-function frameOf(data: unknown): Extract<SocketEvent, { type: "frame" }>["frame"] {
-    try {
-        const frame = JSON.parse(data as string);
-        return typeof frame?.op === "string" ? frame : undefined;
-    } catch {
-        return undefined;
+    #frameOf(data: unknown): Extract<SocketEvent, { type: "frame" }>["frame"] {
+        try {
+            const frame = this.#codec.decode(data);
+            return typeof frame?.op === "string" ? frame : undefined;
+        } catch {
+            return undefined;
+        }
     }
 }
