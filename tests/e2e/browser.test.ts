@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { call } from "./admin.ts";
 import { Command } from "./command.ts";
 import { accessibilityFaults, Complaints, startBrowser, Tab } from "./browser.ts";
 import { binary, serverOfFile, serverOfTest, temporaryFolder } from "./server.ts";
@@ -165,6 +166,20 @@ test("the ways from outside that the page names say something in the room", asyn
     }
     const lines = await alice.lines();
     expect(lines.map((line) => line.replace(/^\d+ /, ""))).toEqual(["chat carol: hi 0", "chat curl: hi 1"]);
+});
+
+test("who is not in the room any more is told so, and may enter again", async () => {
+    const { alice, bob, room } = await twoTabs();
+    await call(server, "DELETE", `/v1/queues/room/${room}`);
+    for (const tab of [alice, bob]) {
+        await tab.at("status").filter({ hasText: "outside" }).waitFor();
+        expect(await tab.at("status-text").textContent()).toContain("not in the room any more");
+        expect(await tab.at("chat-send").isDisabled()).toBe(true);
+        await tab.at("rejoin").click();
+        await tab.online();
+    }
+    await alice.say("here again");
+    await bob.line("here again");
 });
 
 test("whoever enters under one's name takes the room, and gives it back", async () => {

@@ -34,6 +34,8 @@ export class DiceRoom {
     entries: Entry[] = [];
     unsent: Unsent[] = [];
     notices: Notice[] = [];
+    /** Why the user is not in the room though on line; undefined while in it, or on the way. */
+    outside: string | undefined;
     readonly #client: Client;
     readonly #queue: Queue<Mounts, States>;
     readonly #wire = new Wire();
@@ -50,7 +52,14 @@ export class DiceRoom {
         this.#client = connect(url, { user, WebSocket: this.#wire.WebSocket });
         this.#queue = this.#client.queue(room);
         this.#listen();
-        this.#queue.join().catch((error: unknown) => this.#tellFailure("Joining", error));
+        this.enter();
+    }
+
+    /** Joins the room, also again. */
+    enter(): void {
+        this.outside = undefined;
+        this.#changed();
+        this.#queue.join().catch((error: unknown) => this.#stayOutside(failureText("Joining", error)));
     }
 
     get status(): Status {
@@ -117,6 +126,7 @@ export class DiceRoom {
             }
         });
         queue.on("joined", ({ again, resume, at }) => {
+            this.outside = undefined;
             this.#follow(at);
             if (again) {
                 this.#tell(`Back in the room. ${resumeText(resume)}`);
@@ -133,7 +143,14 @@ export class DiceRoom {
             this.#follow(at);
             this.#tell(`The room begins anew (${why}).`);
         });
-        queue.on("left", ({ why }) => this.#tell(`You are not in the room any more (${why}).`));
+        queue.on("left", ({ why }) =>
+            this.#stayOutside(`You are not in the room any more (${why}).`),
+        );
+    }
+
+    #stayOutside(why: string): void {
+        this.outside = why;
+        this.#tell(why, "problem");
     }
 
     /** A room that was lost and made again counts its places from the start. */

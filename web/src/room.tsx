@@ -84,18 +84,23 @@ export function Room({ user, room, leave, again }: Props) {
 function Status({ visit, again }: { visit: DiceRoom; again: () => void }) {
     const { status, isCut } = visit;
     const closed = status.state === "closed";
+    const outside = status.state === "online" && visit.outside !== undefined;
     return (
         <div class="connection">
-            <span class={`status ${status.state}`} role="status">
+            <span class={`status ${outside ? "offline" : status.state}`} role="status">
                 <span class="dot" aria-hidden="true" />
-                <span data-testid="status">{status.state}</span>
+                <span data-testid="status">{outside ? "outside" : status.state}</span>
             </span>
             <span class="quiet explained" data-testid="status-text">
-                {statusText(status)}
+                {statusText(status, visit.outside)}
             </span>
             {closed ? (
                 <button data-testid="again" onClick={again}>
                     Take it here
+                </button>
+            ) : outside ? (
+                <button class="main" data-testid="rejoin" onClick={() => visit.enter()}>
+                    Enter again
                 </button>
             ) : isCut ? (
                 <button class="main" data-testid="uncut" onClick={() => visit.mend()}>
@@ -113,7 +118,7 @@ function Status({ visit, again }: { visit: DiceRoom; again: () => void }) {
 function Composer({ visit }: { visit: DiceRoom }) {
     const [text, setText] = useState("");
     const input = useRef<HTMLInputElement>(null);
-    const closed = visit.status.state === "closed";
+    const closed = visit.status.state === "closed" || visit.outside !== undefined;
     useEffect(() => input.current?.focus(), []);
     const submit = (event: SubmitEvent) => {
         event.preventDefault();

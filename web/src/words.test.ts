@@ -49,6 +49,8 @@ test("every status has a sentence", () => {
     for (const [status, sentence] of statuses) {
         expect(statusText(status)).toMatch(sentence);
     }
+    expect(statusText({ state: "online" }, "You are not here.")).toBe("You are not here.");
+    expect(statusText({ state: "connecting" }, "You are not here.")).toMatch(/Signing in/);
 });
 
 test("a failure names its outcome and code", () => {

@@ -49,12 +49,12 @@ export function resumeText(resume: Joined["resume"]): string {
     return told.join(" · ");
 }
 
-/** Returns what a status means to a person. */
-export function statusText(status: Status): string {
+/** Returns what a status means to a person, who may be on line and yet `outside` the room. */
+export function statusText(status: Status, outside?: string): string {
     const why = status.reason ? `${status.reason.message} (${status.reason.code})` : "";
     switch (status.state) {
         case "online":
-            return "Everything you do reaches the room.";
+            return outside ?? "Everything you do reaches the room.";
         case "connecting":
             return "Signing in.";
         case "resuming":
