@@ -1,11 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <memory>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -15,38 +16,47 @@ namespace muster {
 
 /// Immutable bytes that many hold and nobody changes: names, payloads, encoded frames.
 ///
-/// Shape:  one allocation for count and bytes; a handle is 24 bytes; the empty one allocates
-/// nothing. Thread: handles may be copied and dropped on any shard (the count is
-/// std::shared_ptr's). Cost:   a copy of a handle is one counter increment.
+/// Shape:  one block for count, size and bytes (8 bytes more than the text); a handle is one
+///         pointer; the empty text has no block. A server is full of these: the third of its memory
+///         that three words a handle cost is why this is no std::shared_ptr.
+/// Thread: handles may be copied and dropped on any shard.
+/// Cost:   a copy of a handle is one atomic increment.
 class SharedText {
 public:
     SharedText() = default;
 
     /// Copies `bytes` (at most 4 GiB) once.
-    explicit SharedText(std::string_view bytes) : size_(static_cast<std::uint32_t>(bytes.size())) {
+    explicit SharedText(std::string_view bytes) {
         MUSTER_CHECK(bytes.size() <= std::numeric_limits<std::uint32_t>::max());
         if (!bytes.empty()) {
-            auto block = std::make_shared_for_overwrite<char[]>(bytes.size());
-            std::memcpy(block.get(), bytes.data(), bytes.size());
-            bytes_ = std::move(block);
+            void* memory = ::operator new(sizeof(Block) + bytes.size());
+            block_ = new (memory) Block{{1}, static_cast<std::uint32_t>(bytes.size())};
+            std::memcpy(text_of(block_), bytes.data(), bytes.size());
         }
     }
 
-    // A text that was moved from is empty: no size without bytes.
-    SharedText(const SharedText&) = default;
-    SharedText& operator=(const SharedText&) = default;
-    SharedText(SharedText&& other) noexcept
-        : bytes_(std::move(other.bytes_)), size_(std::exchange(other.size_, 0)) {}
+    SharedText(const SharedText& other) noexcept : block_(other.block_) {
+        if (block_ != nullptr) {
+            // Who copies holds one already, so the count cannot reach 0 meanwhile.
+            block_->holders.fetch_add(1, std::memory_order_relaxed);
+        }
+    }
+    SharedText(SharedText&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    SharedText& operator=(const SharedText& other) noexcept { return *this = SharedText(other); }
     SharedText& operator=(SharedText&& other) noexcept {
-        bytes_ = std::move(other.bytes_);
-        size_ = std::exchange(other.size_, 0);
+        Block* const before = std::exchange(block_, std::exchange(other.block_, nullptr));
+        let_go(before);
         return *this;
     }
-    ~SharedText() = default;
+    ~SharedText() { let_go(block_); }
 
-    [[nodiscard]] std::string_view view() const noexcept { return {bytes_.get(), size_}; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::string_view view() const noexcept {
+        return block_ == nullptr
+                   ? std::string_view{}
+                   : std::string_view{text_of(block_), block_->size};
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return block_ == nullptr ? 0 : block_->size; }
+    [[nodiscard]] bool empty() const noexcept { return block_ == nullptr; }
 
     friend bool operator==(const SharedText& a, const SharedText& b) noexcept {
         return a.view() == b.view();
@@ -56,8 +66,25 @@ public:
     }
 
 private:
-    std::shared_ptr<const char[]> bytes_;
-    std::uint32_t size_ = 0;
+    /// Stands before the bytes.
+    struct Block {
+        std::atomic<std::uint32_t> holders;  ///< Both sides: any shard that holds the text.
+        std::uint32_t size;
+    };
+
+    // Release: what this holder has read is read before another one frees it. Acquire: so that the
+    // one that frees comes after all others.
+    static void let_go(Block* block) noexcept {
+        if (block != nullptr && block->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            ::operator delete(block);
+        }
+    }
+
+    [[nodiscard]] static char* text_of(Block* block) noexcept {
+        return reinterpret_cast<char*>(block + 1);
+    }
+
+    Block* block_ = nullptr;
 };
 
 }  // namespace muster

@@ -45,8 +45,8 @@ TEST_CASE("the bytes live as long as the last handle") {
     CHECK(last.view() == "still here");
 }
 
-TEST_CASE("a handle is 24 bytes, and moving one cannot fail") {
-    CHECK(sizeof(SharedText) == 24);
+TEST_CASE("a handle is one pointer, and moving one cannot fail") {
+    CHECK(sizeof(SharedText) == sizeof(void*));
     CHECK(std::is_nothrow_move_constructible_v<SharedText>);
     CHECK(std::is_nothrow_move_assignable_v<SharedText>);
 }

@@ -18,15 +18,17 @@ struct HashKey {
 /// SipHash-1-3: for tables in memory that are keyed by names from outside.
 [[nodiscard]] std::uint64_t sip_hash_13(const HashKey& key, std::string_view text) noexcept;
 
-/// Hash functor for tables that are keyed from outside and searched by plain text.
+/// Hash functor for tables that are keyed from outside and searched by plain text. It is not
+/// noexcept, though nothing in it throws: the library's tables keep the hash of each entry only where
+/// computing it anew might throw, and without it every step along a chain hashes a name.
 struct KeyedHash {
     using is_transparent = void;
     HashKey key;
 
-    std::size_t operator()(std::string_view text) const noexcept { return sip_hash_13(key, text); }
+    std::size_t operator()(std::string_view text) const { return sip_hash_13(key, text); }
     template <typename NameType>
         requires requires(const NameType& name) { name.text(); }
-    std::size_t operator()(const NameType& name) const noexcept {
+    std::size_t operator()(const NameType& name) const {
         return sip_hash_13(key, name.text());
     }
 };
