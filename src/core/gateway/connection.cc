@@ -237,8 +237,7 @@ bool Connection::wish_postponed(Context& ctx) {
     if (postponed_.empty() || postpones_welcomes() || state_ == State::closed) {
         return false;
     }
-    std::move(postponed_.begin(), postponed_.end(), std::back_inserter(ctx.wishes));
-    std::vector<Wish>().swap(postponed_);
+    std::ranges::move(postponed_.take(), std::back_inserter(ctx.wishes));
     return true;
 }
 

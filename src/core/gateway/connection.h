@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "base/name.h"
+#include "base/rare_list.h"
 #include "base/rate.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -207,8 +208,8 @@ private:
     RateMeter pings_;
     std::unique_ptr<SigningIn> signing_in_;
     std::vector<Following> following_;
-    std::vector<Joining> joining_;
-    std::vector<Wish> postponed_;
+    RareList<Joining> joining_;
+    RareList<Wish> postponed_;
 };
 
 }  // namespace muster::gateway

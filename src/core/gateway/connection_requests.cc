@@ -267,7 +267,7 @@ void Connection::send_join(const wire::ClientFrame& frame, const QueueName& queu
     if (following(queue.text()) == nullptr && wanted_count() + joining_.size() >= queues_max) {
         op.reject_with = ErrorCode::limit;
     } else {
-        joining_.push_back(Joining{queue, frame.request, frame.cursor});
+        joining_.push(Joining{queue, frame.request, frame.cursor});
     }
     ctx.send(actor::ActorAddress{wire::user_queue_name(user_)}, user::Pass{queue, std::move(op)});
 }
@@ -448,16 +448,16 @@ void Connection::unfollow(const QueueName& queue, Context& ctx) {
 // gets its answer all the same.
 void Connection::answer_overtaken(const QueueName& queue, Context& ctx) {
     std::vector<std::uint64_t> requests = outgoing_.forget(queue);
-    for (auto* wishes : {&postponed_, &ctx.wishes}) {
-        std::erase_if(*wishes, [&](const Wish& wish) {
-            const bool is_overtaken =
-                wish.connection == id_ && wish.queue == queue && wish.kind == Wish::Kind::follow;
-            if (is_overtaken && wish.request) {
-                requests.push_back(*wish.request);
-            }
-            return is_overtaken;
-        });
-    }
+    const auto is_overtaken = [&](const Wish& wish) {
+        const bool is_it =
+            wish.connection == id_ && wish.queue == queue && wish.kind == Wish::Kind::follow;
+        if (is_it && wish.request) {
+            requests.push_back(*wish.request);
+        }
+        return is_it;
+    };
+    postponed_.erase_if(is_overtaken);
+    std::erase_if(ctx.wishes, is_overtaken);
     for (const std::uint64_t request : requests) {
         say_ok(request, ctx);
     }
@@ -476,7 +476,7 @@ void Connection::postpone(Wish wish, Context& ctx) {
         overtaken = oldest->request;
         postponed_.erase(oldest);
     }
-    postponed_.push_back(std::move(wish));
+    postponed_.push(std::move(wish));
     if (overtaken) {
         say_ok(overtaken, ctx);
     }

@@ -343,6 +343,7 @@ void Gateway::hand_welcome(Replica& replica, const Follower& follower, const Wel
     Following& followed = *connection.following(queue.text());
     if (!followed.is_live && connection.state() != Connection::State::closed) {
         followed.is_live = true;
+        followed.queue = queue;  // All listeners share one text.
         followed.listener_index = replica.add_listener(connection.id());
     }
 }

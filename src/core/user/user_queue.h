@@ -3,12 +3,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/container/flat_map.hpp>
 
 #include "core/actor/actor.h"
 #include "core/user/messages.h"
@@ -27,8 +28,8 @@ struct UserSettings {
     std::size_t clients_max = 16;  ///< client programs whose last attempt number is kept
 };
 
-/// A user's own queue, `/user/alice`: arbitrates the user's connections (the newest wins), holds the
-/// session, and the list of joined queues. GUARANTEES.md 5.4 is its table.
+/// A user's own queue, `/user/alice`: arbitrates the user's connections (the newest wins), holds
+/// the session, and the list of joined queues. GUARANTEES.md 5.4 is its table.
 ///
 /// Owns:       the connection epoch (cep), the session, the list of joined queues.
 /// Invariants: at most one connection is current; its cep is larger than all before it. `session_`
@@ -98,7 +99,7 @@ private:
     std::optional<Current> current_;
     std::optional<Instant> away_since_;
     std::vector<LastAttempt> attempts_;  ///< the newest client last
-    std::map<QueueName, Membership, NameOrder> joined_;
+    boost::container::flat_map<QueueName, Membership, NameOrder> joined_;
     Seq told_ = 0;
 };
 
