@@ -35,6 +35,15 @@ muster_archive(sqlite libsqlite3.a sqlite3.h)
 set_property(TARGET deps::sqlite APPEND PROPERTY
     INTERFACE_LINK_LIBRARIES deps::threads ${CMAKE_DL_LIBS} m)
 
+# The program's allocator. Sanitizers bring their own.
+if(MUSTER_SANITIZERS)
+    add_library(deps::jemalloc INTERFACE IMPORTED GLOBAL)
+else()
+    muster_archive(jemalloc libjemalloc_pic.a jemalloc/jemalloc.h)
+    set_property(TARGET deps::jemalloc APPEND PROPERTY
+        INTERFACE_LINK_LIBRARIES deps::threads ${CMAKE_DL_LIBS} m)
+endif()
+
 set(OPENSSL_USE_STATIC_LIBS ON)
 find_package(OpenSSL 3.0 REQUIRED)
 add_library(deps::crypto ALIAS OpenSSL::Crypto)
