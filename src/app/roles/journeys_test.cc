@@ -371,6 +371,30 @@ TEST_CASE("a thousand listeners: each event is encoded once") {
     }
 }
 
+TEST_CASE("a listener costs the queue nothing: its shard says the same to 10 as to 1,000 of them") {
+    const auto said_to = [](int listeners) {
+        ShardBench bench({.shard_count = 2});
+        const std::size_t home = bench.home_of("/room/1");
+        const std::size_t gateway = 1 - home;
+        bench.membership("alice", "/room/1", true);
+        for (int i = 0; i < listeners; ++i) {
+            TestPeer& peer = bench.sign_in(fmt::format("u{}", i), {}, gateway);
+            bench.peers(gateway).say(peer, R"({"op":"listen","i":1,"q":"/room/1"})");
+        }
+        const std::size_t before = bench.departed(home);
+        const std::uint64_t delivered_before = bench.counters(gateway).deliveries;
+        for (int i = 0; i < 20; ++i) {
+            bench.op("/room/1", queue::SendOp{MountName("chat"), Payload("1")}, "alice");
+        }
+        CHECK(bench.counters(gateway).deliveries - delivered_before ==
+              20 * static_cast<std::uint64_t>(listeners));
+        return bench.departed(home) - before;
+    };
+    const std::size_t to_ten = said_to(10);
+    CHECK(to_ten == 20 + 20);  // To the one gateway shard, and the verdicts to the backend.
+    CHECK(said_to(1'000) == to_ten);
+}
+
 TEST_CASE("when all have gone, nothing is left: no connection, replica, queue or user queue") {
     for (const std::uint16_t shards : shard_counts) {
         Sites site(shards);

@@ -84,6 +84,8 @@ public:
     }
     [[nodiscard]] ShardMachine& machine(std::size_t shard = 0) { return shards_[shard]->machine; }
     [[nodiscard]] std::shared_ptr<const Site> site() const { return site_; }
+    /// Returns how many messages have left this shard for others, and for the backend.
+    [[nodiscard]] std::size_t departed(std::size_t shard) const { return shards_[shard]->departed; }
     /// Of all chance on this shard.
     [[nodiscard]] static std::uint64_t seed_of(ShardId shard) { return 42U + shard.value; }
     /// Returns the shard on which the actor `name` lives.
@@ -193,6 +195,7 @@ private:
               }) {}
         ShardMachine machine;
         gateway::TestPeers peers;
+        std::size_t departed = 0;
     };
 
     static std::shared_ptr<const Site> site_of(BenchSite with) {
@@ -240,6 +243,7 @@ private:
     void carry_off(std::size_t shard) {
         ShardMachine& machine = shards_[shard]->machine;
         shards_[shard]->peers.take(machine.outputs);
+        shards_[shard]->departed += machine.departures.size();
         for (auto& departure : machine.departures) {
             if (departure.to) {
                 on_its_way_.push_back(std::move(departure));
