@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ private:
 
     [[nodiscard]] Result<bool> take_head(std::span<char>& input, std::string& out);
     [[nodiscard]] Result<Heard> take_text(std::string_view text, std::string& out);
+    [[nodiscard]] std::optional<Heard> take_message_like_last(std::string_view text);
     void note_place(std::string_view joined);
     void say_hello(std::string& out);
     void say(std::string& out, std::string_view json);
@@ -40,6 +42,7 @@ private:
     std::string cid_;
     std::string inc_;        // Of the joined queue; empty: never joined.
     std::uint64_t seq_ = 0;  // Seen last there.
+    std::string message_head_;  // What the last message had before its seq.
     std::uint32_t attempts_ = 0;
     std::uint32_t mask_ = 0x6d757374;  // Any value will do: nothing here hides from proxies.
 };

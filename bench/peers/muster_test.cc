@@ -99,5 +99,21 @@ TEST_CASE("an upgrade that is refused ends the conversation with the server's wo
     CHECK(heard.error().detail == "HTTP/1.1 503 Service Unavailable");
 }
 
+TEST_CASE("a message is read alike, whether it begins as the last one did or not") {
+    Bench bench;
+    bench.sign_in();
+    const std::string data = R"("d":{"t":1,"r":0,"s":0,"n":1}})";
+    for (const std::string_view head :
+         {R"({"op":"msg","q":"/room/1","m":"chat","seq":20,"from":"bob","t":1790000000123,)",
+          R"({"op":"msg","q":"/room/1","m":"chat","seq":21,"from":"carol","t":1790000000124,)",
+          R"({"op":"msg","q":"/room/2","m":"chat","seq":5,"from":"carol","t":1790000000125,)",
+          R"({"op":"msg","q":"/room/2","m":"chat","seq":6,"t":1790000000126,"from":"carol",)",
+          R"({"op":"msg","q":"/room/2","m":"chat","seq":7,"prev":5,"from":"c","t":1,)"}) {
+        CAPTURE(head);
+        CHECK(bench.frame(std::string(head) + data) == std::vector{Heard::Kind::message});
+        CHECK(bench.text == data.substr(4));
+    }
+}
+
 }  // namespace
 }  // namespace muster::bench
