@@ -25,12 +25,13 @@ METRICS = {
 
 @dataclass
 class Goal:
-    """`metric` of Muster, or its ratio to that of `to`, must be at least or at most so much."""
+    """`metric` of a kind of server, or its ratio to another's, must be at least or at most so much."""
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
     to: str | None = None
+    of: str = "muster"
 
     def is_met(self, value):
         if self.at_least is not None:
@@ -40,7 +41,8 @@ class Goal:
     def __str__(self):
         sign, bound = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most)
         unit = f" x {self.to}" if self.to else f" {METRICS[self.metric][1]}"
-        return f"{self.metric} {sign} {bound:g}{unit}"
+        of = "" if self.of == "muster" else f"{self.of} "
+        return f"{of}{self.metric} {sign} {bound:g}{unit}"
 
 
 @dataclass
@@ -103,8 +105,8 @@ class Verdict:
 def verdicts(job):
     """Holds the medians of a job against its goals."""
     found = []
-    ours = job.reports.get("muster", [])
     for goal in job.goals:
+        ours = job.reports.get(goal.of, [])
         if goal.to:
             values = ratios(ours, job.reports.get(goal.to, []), goal.metric)
         else:

@@ -47,6 +47,12 @@ class Comparing(unittest.TestCase):
         self.assertIn("by CPU 0.909", str(found[1]))
         self.assertEqual(found[2].by_cpu, [])
 
+    def test_a_goal_may_be_that_of_another_kind(self):
+        found = compare.verdicts(self.job([Goal("cpu", at_most=0.9, of="limit", to="muster")]))
+        self.assertEqual(found[0].values, [1 / 1.1, 2 / 2.2, 1 / 1.3])
+        self.assertFalse(found[0].is_met)
+        self.assertIn("limit cpu <= 0.9 x muster", str(found[0]))
+
     def test_a_round_without_a_report_is_left_out(self):
         job = self.job([Goal("rate", 0.85, to="limit")])
         job.reports["limit"][1] = None

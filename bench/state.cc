@@ -194,7 +194,7 @@ private:
 }  // namespace
 
 Result<Report> run_state(const Task& task) {
-    if (task.options.peer != Peer::muster) {
+    if (!is_muster(task.options.peer)) {
         return failure(ErrorCode::refused, "only Muster keeps state");
     }
     return State(task)();

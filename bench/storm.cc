@@ -159,7 +159,7 @@ private:
 }  // namespace
 
 Result<Report> run_storm(const Task& task) {
-    if (task.options.peer != Peer::muster) {
+    if (!is_muster(task.options.peer)) {
         return failure(ErrorCode::refused, "only Muster lets clients resume");
     }
     return Storm(task)();

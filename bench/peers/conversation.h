@@ -12,12 +12,18 @@
 namespace muster::bench {
 
 enum class Peer : std::uint8_t {
-    muster,  ///< and bench/limit, which speaks as Muster does
+    muster,        ///< in JSON over WebSocket; and bench/limit, which speaks as Muster does
+    muster_proto,  ///< in protobuf over plain TCP
     redis,
     nats,
 };
 
 [[nodiscard]] std::string_view name_of(Peer peer) noexcept;
+
+/// Whether the server is Muster, which alone keeps state and lets clients resume.
+[[nodiscard]] constexpr bool is_muster(Peer peer) noexcept {
+    return peer == Peer::muster || peer == Peer::muster_proto;
+}
 
 /// Who a client is, and what it does as soon as it is connected.
 struct Person {

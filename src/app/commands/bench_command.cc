@@ -114,6 +114,7 @@ void add_bench_commands(CLI::App& app, std::function<void(std::function<int()>)>
         command->add_option("--peer", options.peer, "what kind of server it is")
             ->transform(CLI::CheckedTransformer(
                 std::map<std::string, bench::Peer>{{"muster", bench::Peer::muster},
+                                                   {"muster-proto", bench::Peer::muster_proto},
                                                    {"redis", bench::Peer::redis},
                                                    {"nats", bench::Peer::nats}}));
         if (work != bench::Work::creates) {
