@@ -1,8 +1,12 @@
 /**
- * `@muster/client/proto`: the binary form of the protocol, proto/muster/client.proto, by hand and
- * without dependencies. Frames are the same objects as in JSON: `connect(urls, { codec: proto })`.
+ * `@muster/client/proto`: the binary form of the protocol, proto/muster/client.proto, without
+ * dependencies. Frames are the same objects as in JSON: `connect(urls, { codec: proto })`.
+ *
+ * proto_schema.ts is made of that file and says what stands where; a message is an object with the
+ * names that its fields have in JSON. By hand is only what stands in JSON in another shape.
  */
 import * as codes from "./codes.ts";
+import { enums, messages } from "./proto_schema.ts";
 import type { Codec } from "./socket.ts";
 import type { ServerFrame } from "./wire.ts";
 
@@ -10,42 +14,6 @@ type Json = Record<string, any>;
 
 const toText = new TextDecoder("utf-8", { fatal: true });
 const toBytes = new TextEncoder();
-
-/** How a field stands in JSON (by its name) and on the wire (by its number, its place + 1). */
-type Field =
-    | readonly [name: string, type: "text" | "number" | "flag" | "numbers"]
-    /** What is in the message stands beside the fields around it. */
-    | readonly [name: undefined, type: "op" | "data"]
-    | readonly [name: string, type: "cursor" | "cursors"];
-
-const op: Field = [undefined, "op"];
-const data: Field = [undefined, "data"];
-const text = (name: string): Field => [name, "text"];
-const number = (name: string): Field => [name, "number"];
-const q = text("q");
-const m = text("m");
-const since: Field = ["since", "cursor"];
-
-/** What a client says: op, number of its body, fields of the body. */
-const requests: Record<string, readonly [body: number, ...fields: Field[]]> = {
-    send: [2, q, m, op, data],
-    set: [3, q, m, text("k"), op, data, number("if")],
-    ack: [4, number("n")],
-    ping: [5],
-    pong: [6],
-    hello: [
-        ...([16, ["v", "numbers"], text("token"), text("user"), text("nonce")] as const),
-        ...([text("resume"), text("cid"), number("cn"), ["resolve", "flag"]] as const),
-        ["since", "cursors"],
-    ],
-    auth: [17, text("token")],
-    join: [18, q, op, since],
-    listen: [19, q, since],
-    leave: [20, q, op],
-    unlisten: [21, q],
-    withdraw: [22, q, op],
-    history: [23, q, m, number("before")],
-};
 
 /** Stands for an op that this version does not have: the server answers that it has none, too. */
 const unknownBody = 500;
@@ -80,15 +48,9 @@ class Writer {
         this.#append([...varint(field * 8), ...varint(value)]);
     }
 
-    bytes(field: number, value: Uint8Array): void {
+    bytes(field: number, value: ArrayLike<number>): void {
         this.#append([...varint(field * 8 + 2), ...varint(value.length)]);
         this.#append(value);
-    }
-
-    message(field: number, write: (within: Writer) => void): void {
-        const within = new Writer();
-        write(within);
-        this.bytes(field, within.done());
     }
 
     done(): Uint8Array<ArrayBuffer> {
@@ -96,352 +58,246 @@ class Writer {
     }
 }
 
-function writeCursor(out: Writer, field: number, [inc, seq]: readonly [number, number]): void {
-    out.message(field, (within) => {
-        within.number(1, inc);
-        within.number(2, seq);
-    });
+/** Writes those properties that the schema knows. What has no presence is left out where empty. */
+function write(name: string, message: Json): Writer {
+    const out = new Writer();
+    for (const [at, [field, type, label]] of Object.entries(messages[name] ?? {})) {
+        const value = message[field];
+        const isEmpty = value === 0 || value === "" || value === false;
+        if (value === undefined || (isEmpty && !label)) {
+            continue;
+        }
+        if (type === "number" && label === "repeated") {
+            out.bytes(Number(at), value.flatMap(varint));
+            continue;
+        }
+        for (const one of label === "repeated" ? value : [value]) {
+            if (type === "number" || type === "flag") {
+                out.number(Number(at), Number(one));
+            } else if (type === "text") {
+                out.bytes(Number(at), toBytes.encode(one));
+            } else {
+                out.bytes(Number(at), type === "bytes" ? one : write(type, one).done());
+            }
+        }
+    }
+    return out;
 }
 
-function writeField(out: Writer, field: number, [name, type]: Field, frame: Json): void {
-    const value = name === undefined ? undefined : frame[name];
-    switch (type) {
-        case "op":
-            if ("n" in frame || "inc" in frame || "try" in frame) {
-                out.message(field, (within) =>
-                    ["n", "inc", "try"].forEach((part, i) => {
-                        if (part in frame) {
-                            within.number(i + 1, frame[part]);
-                        }
-                    }),
-                );
-            }
-            break;
-        case "data":
-            if ("d" in frame || "b" in frame) {
-                const isJson = "d" in frame;
-                const bytes = isJson
-                    ? toBytes.encode(JSON.stringify(frame["d"]))
-                    : unbase64(frame["b"]);
-                out.message(field, (within) => within.bytes(isJson ? 1 : 2, bytes));
-            }
-            break;
-        case "cursors":
-            for (const [queue, cursor] of Object.entries<[number, number]>(value ?? {})) {
-                out.message(field, (within) => {
-                    within.bytes(1, toBytes.encode(queue));
-                    writeCursor(within, 2, cursor);
-                });
-            }
-            break;
-        default:
-            if (value === undefined) {
-                return;
-            }
-            if (type === "cursor") {
-                writeCursor(out, field, value);
-            } else if (type === "numbers") {
-                out.bytes(field, Uint8Array.from((value as number[]).flatMap(varint)));
-            } else if (type === "text") {
-                out.bytes(field, toBytes.encode(value));
-            } else {
-                out.number(field, Number(value));
-            }
+const unbase64 = (text: string): Uint8Array =>
+    Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+const toCursor = ([inc, seq]: readonly [number, number]): Json => ({ inc, seq });
+
+/** The frame as a body: what stands beside its other fields in JSON is in a message of its own. */
+function toBody(op: string, frame: Json): Json {
+    const body: Json = { ...frame, op: undefined, since: undefined };
+    if ("n" in frame || "inc" in frame || "try" in frame) {
+        body.op = frame;
     }
+    if ("d" in frame || "b" in frame) {
+        body.data = "d" in frame ? { d: JSON.stringify(frame.d) } : { b: unbase64(frame.b) };
+    }
+    if (op === "hello") {
+        const since = Object.entries<[number, number]>(frame.since ?? {});
+        body.since = since.map(([q, cursor]) => ({ q, cursor: toCursor(cursor) }));
+    } else if (frame.since !== undefined) {
+        body.since = toCursor(frame.since);
+    }
+    return body;
 }
 
 function encode(json: string): Uint8Array<ArrayBuffer> {
-    const frame = JSON.parse(json);
-    const out = new Writer();
-    if (frame.i !== undefined) {
-        out.number(1, frame.i);
-    }
-    const [body, ...fields] = requests[frame.op] ?? [unknownBody];
-    out.message(body, (within) =>
-        fields.forEach((field, i) => writeField(within, i + 1, field, frame)),
+    const frame: Json = JSON.parse(json);
+    const { i, op } = frame;
+    const isKnown = Object.values(messages.ClientFrame ?? {}).some(
+        ([name, type]) => name === op && type in messages,
     );
+    const out = write("ClientFrame", isKnown ? { i, [op]: toBody(op, frame) } : { i });
+    if (!isKnown) {
+        out.bytes(unknownBody, []);
+    }
     return out.done();
 }
 
 // ---- Reading -----------------------------------------------------------------------------------
 
-/** One message, taken apart: what stands under each number. Throws for what is none. */
-class Fields {
-    readonly #values = new Map<number, (number | Uint8Array)[]>();
-    readonly numbers: number[] = [];
+/** What stands for a field without presence that is absent. */
+const absent: Json = { number: 0, flag: false, text: "" };
 
-    constructor(bytes: Uint8Array) {
-        let at = 0;
-        const varint = (): number => {
-            let value = 0;
-            for (let i = 0; i < 10; i++) {
-                const byte = bytes[at++];
-                if (byte === undefined) {
-                    break;
-                }
-                // Of negative numbers only the sign is exact; the server's times are never below 0.
-                value += (byte & 127) * 2 ** (7 * i);
-                if (byte < 128) {
-                    return value < 2 ** 63 ? value : value - 2 ** 64;
-                }
+/** Returns the value of a field. Throws where it cannot be of this type. */
+function fromWire(type: string, value: number | Uint8Array | undefined): unknown {
+    if (typeof value === "number") {
+        if (type in enums) {
+            return enums[type]?.[value]; // Undefined for one of a later version.
+        }
+        if (type === "number" || type === "flag") {
+            return type === "flag" ? value !== 0 : value;
+        }
+    } else if (value) {
+        if (type === "text" || type === "bytes") {
+            return type === "text" ? toText.decode(value) : value;
+        }
+        if (type in messages) {
+            return read(type, value);
+        }
+    }
+    throw new TypeError(`a field that must be ${type}`);
+}
+
+/** Returns what a message holds of what the schema knows. Throws for what is none. */
+function read(name: string, bytes: Uint8Array): Json {
+    const fields = messages[name] ?? {};
+    const message: Json = {};
+    for (const [field, type, label] of Object.values(fields)) {
+        if (label === "repeated") {
+            message[field] = [];
+        } else if (!label && (type in absent || type in enums)) {
+            message[field] = absent[type] ?? enums[type]?.[0];
+        }
+    }
+    let at = 0;
+    const varint = (): number => {
+        let value = 0;
+        for (let i = 0; i < 10; i++) {
+            const byte = bytes[at++];
+            if (byte === undefined) {
+                break;
             }
-            throw new RangeError("a number has no end");
-        };
-        const part = (size: number): Uint8Array => {
-            if (at + size > bytes.length) {
-                throw new RangeError("a length goes past the end");
+            // Of negative numbers only the sign is exact; the server's times are never below 0.
+            value += (byte & 127) * 2 ** (7 * i);
+            if (byte < 128) {
+                return value < 2 ** 63 ? value : value - 2 ** 64;
             }
-            at += size;
-            return bytes.subarray(at - size, at);
-        };
-        while (at < bytes.length) {
-            const tag = varint();
-            const type = tag % 8;
-            let value: number | Uint8Array;
-            if (type === 0) {
+        }
+        throw new RangeError("a number has no end");
+    };
+    const part = (size: number): Uint8Array => {
+        if (at + size > bytes.length) {
+            throw new RangeError("a length goes past the end");
+        }
+        at += size;
+        return bytes.subarray(at - size, at);
+    };
+    while (at < bytes.length) {
+        const tag = varint();
+        let value: number | Uint8Array | undefined;
+        switch (tag % 8) {
+            case 0:
                 value = varint();
-            } else if (type === 2) {
+                break;
+            case 2:
                 value = part(varint());
-            } else if (type === 1 || type === 5) {
-                value = part(type === 1 ? 8 : 4);
-            } else {
+                break;
+            case 1:
+            case 5:
+                part(tag % 8 === 1 ? 8 : 4); // The schema has none of these.
+                break;
+            default:
                 throw new RangeError("a group");
-            }
-            const number = Math.floor(tag / 8);
-            const known = this.#values.get(number);
-            if (known) {
-                known.push(value);
+        }
+        const known = fields[Math.floor(tag / 8)];
+        if (known) {
+            const [field, type, label] = known;
+            const shown = fromWire(type, value);
+            if (label === "repeated") {
+                message[field].push(shown);
             } else {
-                this.#values.set(number, [value]);
-                this.numbers.push(number);
+                message[field] = shown;
             }
         }
     }
+    return message;
+}
 
-    /** The number that stands there; undefined where there is none. */
-    find(field: number): number | undefined {
-        return this.#values.get(field)?.at(-1) as number | undefined;
-    }
+/** Leaves out empty text where absent means as much. */
+function some(fields: Json): Json {
+    return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
+}
 
-    number(field: number): number {
-        return this.find(field) ?? 0;
-    }
-
-    flag(field: number): boolean {
-        return this.number(field) !== 0;
-    }
-
-    /** The messages or bytes that stand there. */
-    all(field: number): Uint8Array[] {
-        return (this.#values.get(field) ?? []) as Uint8Array[];
-    }
-
-    text(field: number): string {
-        return toText.decode(this.all(field).at(-1) ?? new Uint8Array());
-    }
-
-    messages(field: number): Fields[] {
-        return this.all(field).map((bytes) => new Fields(bytes));
-    }
-
-    cursor(field: number): [number, number] {
-        const [cursor] = this.messages(field);
-        return [cursor?.number(1) ?? 0, cursor?.number(2) ?? 0];
-    }
+/** An object with properties of any name (`__proto__`, too); undefined where there are none. */
+function mapOf(entries: [name: string, value: unknown][]): Json | undefined {
+    return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
 const base64 = (bytes: Uint8Array): string =>
     btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-const unbase64 = (text: string): Uint8Array =>
-    Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-
-/** Leaves out what is undefined, empty text included where `""` means as much. */
-function some(fields: Json): Json {
-    return Object.fromEntries(
-        Object.entries(fields).filter(([, value]) => value !== undefined && value !== ""),
-    );
-}
 
 /** `{d}` or `{b}`; nothing where there is none. */
-function readData(message: Fields | undefined): { d?: unknown; b?: string } {
-    const bytes = message?.all(2)[0];
-    if (bytes) {
-        return { b: base64(bytes) };
-    }
-    return message?.all(1)[0] ? { d: JSON.parse(message.text(1)) } : {};
+function fromData({ d, b }: Json = {}): Json {
+    return b ? { b: base64(b) } : d === undefined ? {} : { d: JSON.parse(d) };
 }
 
-/** Map of keys to values; those that are bytes, or were deleted, apart. */
-function readValues(all: Fields[]): { values: Json; bytes: Json; deleted: string[] } {
-    const read = { values: {} as Json, bytes: {} as Json, deleted: [] as string[] };
-    for (const one of all) {
-        const key = one.text(1);
-        const value = readData(one.messages(2)[0]);
-        if (value.b !== undefined) {
-            put(read.bytes, key, value.b);
-        } else if ("d" in value) {
-            put(read.values, key, value.d);
-        } else {
-            read.deleted.push(key);
-        }
-    }
-    return read;
-}
+const fromCursor = ({ inc = 0, seq = 0 }: Json = {}) => [inc, seq];
+const codeOf = (number: number): string => `M${number}`;
 
-/** Sets a property of any name, `__proto__` among them. */
-function put(object: Json, name: string, value: unknown): void {
-    const plain = { enumerable: true, configurable: true, writable: true };
-    Object.defineProperty(object, name, { value, ...plain });
-}
-
-function readMembers(all: Fields[]): Json {
-    const who: Json = {};
-    for (const one of all) {
-        put(who, one.text(1), JSON.parse(one.text(2) || "{}"));
-    }
-    return who;
-}
-
-const types = [null, "message", "state"] as const;
-
-function readContent(body: Fields, members: number, mounts: number): Json {
-    const content: Json = { mounts: {}, members: body.number(members), who: {} };
-    for (const mount of body.messages(mounts)) {
-        const type = types[mount.number(2)];
-        const { values, bytes } = readValues(mount.messages(3));
-        const shown: Json = { type };
-        if (type === "state") {
-            shown["value"] = values;
-            if (Object.keys(bytes).length > 0) {
-                shown["valueb"] = bytes;
-            }
-        }
-        put(content["mounts"], mount.text(1), shown);
-    }
-    content["who"] = readMembers(body.messages(members + 1));
-    return content;
-}
-
-function readResume(mounts: Fields[]): Json {
-    const resume: Json = {};
-    for (const mount of mounts) {
-        const [how] = mount.messages(4);
-        if (how) {
-            const gap = `gap ${how.number(3)}..${how.number(4)}`;
-            const kinds = ["fresh", `replayed ${how.number(2)}`, "snapshot", gap];
-            put(resume, mount.text(1), kinds[how.number(1)]);
-        }
-    }
-    return resume;
-}
-
-const code = (number: number): string => `M${number}`;
-
-/** What a message is as a frame and as an item of a history. */
-function readMessage(body: Fields): Json {
+/** Those that are JSON and those that are bytes apart, by their keys. */
+function fromValues(values: Json[]): { json: Json | undefined; bytes: Json | undefined } {
+    const all = values.map(({ key, value }) => [key, fromData(value)] as const);
     return {
-        seq: body.number(3),
-        ...some({ from: body.text(5) }),
-        t: body.number(6),
-        ...readData(body.messages(8)[0]),
+        json: mapOf(all.filter(([, one]) => "d" in one).map(([key, { d }]) => [key, d])),
+        bytes: mapOf(all.filter(([, one]) => "b" in one).map(([key, { b }]) => [key, b])),
     };
 }
 
-/** What a server says: number of the body, op, fields. */
-const answers: Record<number, readonly [op: string, read: (body: Fields) => Json]> = {
-    5: ["ping", () => ({})],
-    6: ["pong", () => ({})],
-    9: [
-        "msg",
-        (b) => ({
-            ...{ q: b.text(1), m: b.text(2), ...some({ n: b.find(7), prev: b.find(4) }) },
-            ...readMessage(b),
-        }),
-    ],
-    10: [
-        "state",
-        (b) => {
-            const { values, bytes, deleted } = readValues(b.messages(5));
-            const any = (map: Json) => (Object.keys(map).length > 0 ? map : undefined);
-            return {
-                ...{ q: b.text(1), m: b.text(2), seq: b.number(3) },
-                ...some({ prev: b.find(4), set: any(values), setb: any(bytes) }),
-                ...(deleted.length > 0 ? { del: deleted } : {}),
-            };
-        },
-    ],
-    11: ["ok", (b) => some({ seq: b.find(1), inc: b.find(2) })],
-    12: [
-        "members",
-        (b) => {
-            const set = readMembers(b.messages(4));
-            const del: Json = {};
-            for (const gone of b.messages(5)) {
-                put(del, gone.text(1), gone.text(2));
-            }
-            return {
-                ...{ q: b.text(1), seq: b.number(2), ...some({ prev: b.find(3) }) },
-                ...(Object.keys(set).length > 0 ? { set } : {}),
-                ...(Object.keys(del).length > 0 ? { del } : {}),
-                count: b.number(6),
-            };
-        },
-    ],
-    13: [
-        "err",
-        (b) => {
-            const named = code(b.number(1));
-            const isUnknown = named === codes.gone || named === codes.expired;
-            const outcome = isUnknown ? "unknown" : "rejected";
-            return { code: named, outcome, ...some({ message: b.text(2), current: b.find(3) }) };
-        },
-    ],
-    32: [
-        "hello",
-        (b) => ({
-            ...{ v: b.number(1), user: b.text(2), session: b.number(3) },
-            ...some({ resume: b.text(4), cid: b.text(5) }),
-            ping: b.number(6),
-        }),
-    ],
-    33: [
-        "joined",
-        (b) => ({
-            ...{ q: b.text(1), member: b.flag(2), at: b.cursor(3) },
-            resume: readResume(b.messages(4)),
-            ...readContent(b, 5, 4),
-        }),
-    ],
-    34: [
-        "reset",
-        (b) => ({ q: b.text(1), at: b.cursor(2), why: b.text(3), ...readContent(b, 5, 4) }),
-    ],
-    35: [
-        "mount",
-        (b) => ({
-            ...{ q: b.text(1), m: b.text(2), seq: b.number(3), ...some({ prev: b.find(4) }) },
-            type: types[b.number(5)],
-        }),
-    ],
-    36: ["retry", (b) => ({ code: code(b.number(1)), after_ms: b.number(2) })],
-    37: ["refused", (b) => ({ try: b.number(1), code: code(b.number(2)) })],
-    38: ["gap", (b) => ({ q: b.text(1), m: b.text(2), from: b.number(3), to: b.number(4) })],
-    39: ["stalled", (b) => ({ q: b.text(1), on: b.flag(2) })],
-    40: ["left", (b) => ({ q: b.text(1), ...some({ why: b.text(2) }) })],
-    41: [
-        "bye",
-        (b) => ({
-            code: code(b.number(1)),
-            ...some({ spread_ms: b.find(2), retry_ms: b.find(3), message: b.text(4) }),
-        }),
-    ],
-    42: [
-        "history",
-        (b) => ({
-            ...{ q: b.text(1), m: b.text(2), items: b.messages(3).map(readMessage) },
-            ...(b.flag(4) ? { more: true } : {}),
-        }),
-    ],
+function fromMembers(members: Json[]): Json | undefined {
+    return mapOf(members.map(({ user, info }) => [user, JSON.parse(info || "{}")]));
+}
+
+/** What a message is as a frame and as an item of a history. */
+function fromMessage({ data, ...rest }: Json): Json {
+    return { ...some(rest), ...fromData(data) };
+}
+
+function fromContent({ at, mounts, who, ...rest }: Json): Json {
+    const shown = (mounts as Json[]).map(({ name, type, values }): [string, Json] => {
+        const { json = {}, bytes } = fromValues(values);
+        const state = { type, value: json, ...(bytes && { valueb: bytes }) };
+        return [name, type === "state" ? state : { type }];
+    });
+    return { ...rest, at: fromCursor(at), mounts: mapOf(shown) ?? {}, who: fromMembers(who) ?? {} };
+}
+
+function fromResume({ kind, count, from, to }: Json): string {
+    return kind === "replayed" ? `replayed ${count}` : kind === "gap" ? `gap ${from}..${to}` : kind;
+}
+
+/** The bodies that stand in JSON in another shape. */
+const shapes: Record<string, (body: Json) => Json> = {
+    msg: fromMessage,
+    state: ({ changes, ...rest }) => {
+        const { json, bytes } = fromValues(changes);
+        const del = (changes as Json[]).filter(({ value }) => !value).map(({ key }) => key);
+        return {
+            ...rest,
+            ...{ ...(json && { set: json }), ...(bytes && { setb: bytes }) },
+            ...(del.length > 0 && { del }),
+        };
+    },
+    members: ({ set, del, ...rest }) => {
+        const came = fromMembers(set);
+        const went = mapOf((del as Json[]).map(({ user, why }) => [user, why]));
+        return { ...rest, ...(came && { set: came }), ...(went && { del: went }) };
+    },
+    mount: (body) => ({ ...body, type: body.type === "none" ? null : body.type }),
+    err: ({ code, ...rest }) => {
+        const named = codeOf(code);
+        const isUnknown = named === codes.gone || named === codes.expired;
+        return { code: named, outcome: isUnknown ? "unknown" : "rejected", ...some(rest) };
+    },
+    joined: (body) => {
+        const how = (body.mounts as Json[]).filter(({ resume }) => resume);
+        const resume = mapOf(how.map(({ name, resume }) => [name, fromResume(resume)]));
+        return { ...fromContent(body), resume: resume ?? {} };
+    },
+    reset: fromContent,
+    retry: ({ code, ...rest }) => ({ code: codeOf(code), ...rest }),
+    refused: ({ code, ...rest }) => ({ code: codeOf(code), ...rest }),
+    bye: ({ code, ...rest }) => ({ code: codeOf(code), ...some(rest) }),
+    history: ({ items, more, ...rest }) => ({
+        ...{ ...rest, items: items.map(fromMessage) },
+        ...(more && { more }),
+    }),
 };
 
 /** A body that is not known gives a frame whose op nobody knows, which is ignored as in JSON. */
@@ -449,14 +305,10 @@ function decode(received: unknown): ServerFrame {
     if (!(received instanceof ArrayBuffer)) {
         throw new TypeError("a text message");
     }
-    const frame = new Fields(new Uint8Array(received));
-    const number = frame.numbers.find((one) => one in answers);
-    if (number === undefined) {
-        return { op: "" } as unknown as ServerFrame;
-    }
-    const [name, read] = answers[number] as (typeof answers)[number];
-    const body = new Fields(frame.all(number)[0] as Uint8Array);
-    return { op: name, ...some({ i: frame.find(1) }), ...read(body) } as unknown as ServerFrame;
+    const { i, ...bodies } = read("ServerFrame", new Uint8Array(received));
+    const [op, body] = Object.entries<Json>(bodies)[0] ?? ["", {}];
+    const frame = (shapes[op] ?? some)(body);
+    return { op, ...(i !== undefined && { i }), ...frame } as unknown as ServerFrame;
 }
 
 /** Speaks `muster.v1.proto`. */

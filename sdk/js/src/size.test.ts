@@ -22,3 +22,7 @@ test("the core is at most 8 kB after gzip", async () => {
 test("the whole client with its state mirror is at most 11 kB after gzip", async () => {
     expect(await gzipBytes("./index.ts")).toBeLessThanOrEqual(11_000);
 });
+
+test("the protobuf codec is at most 3.3 kB after gzip", async () => {
+    expect(await gzipBytes("./proto.ts")).toBeLessThanOrEqual(3_300);
+});
