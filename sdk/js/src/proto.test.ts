@@ -77,6 +77,7 @@ const answers: Record<string, string> = {
     mount: '{"op":"mount","q":"/room/123","m":"poll","seq":23,"type":"state"}',
     ok: '{"op":"ok","i":2,"seq":22,"inc":7}',
     err: '{"op":"err","i":3,"code":"M3009","outcome":"rejected","message":"no","current":0}',
+    err_later: '{"op":"err","code":"M2999","outcome":"unknown"}',
     retry: '{"op":"retry","i":3,"code":"M2022","after_ms":500}',
     refused: '{"op":"refused","i":3,"try":1,"code":"M2023"}',
     gap: '{"op":"gap","q":"/q","m":"chat","from":23,"to":31}',
@@ -97,6 +98,11 @@ test("msg is read with its payload", () => {
         ...{ op: "msg", q: "/room/123", m: "chat", seq: 20, prev: 17, from: "bob", n: 5 },
         d: { text: "hello" },
     });
+});
+
+test("an outcome of a later version is unknown", () => {
+    const err = decode(Uint8Array.of(0x6a, 5, 8, 0xb7, 0x17, 0x20, 2));
+    expect(err).toEqual({ op: "err", code: "M2999", outcome: "unknown" });
 });
 
 test("a body that is not known is a frame that nobody knows", () => {

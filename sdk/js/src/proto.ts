@@ -5,7 +5,6 @@
  * proto_schema.ts is made of that file and says what stands where; a message is an object with the
  * names that its fields have in JSON. By hand is only what stands in JSON in another shape.
  */
-import * as codes from "./codes.ts";
 import { enums, messages } from "./proto_schema.ts";
 import type { Codec } from "./socket.ts";
 import type { ServerFrame } from "./wire.ts";
@@ -280,11 +279,10 @@ const shapes: Record<string, (body: Json) => Json> = {
         return { ...rest, ...(came && { set: came }), ...(went && { del: went }) };
     },
     mount: (body) => ({ ...body, type: body.type === "none" ? null : body.type }),
-    err: ({ code, ...rest }) => {
-        const named = codeOf(code);
-        const isUnknown = named === codes.gone || named === codes.expired;
-        return { code: named, outcome: isUnknown ? "unknown" : "rejected", ...some(rest) };
-    },
+    err: ({ code, outcome = "unknown", ...rest }) => ({
+        ...{ code: codeOf(code), outcome },
+        ...some(rest),
+    }),
     joined: (body) => {
         const how = (body.mounts as Json[]).filter(({ resume }) => resume);
         const resume = mapOf(how.map(({ name, resume }) => [name, fromResume(resume)]));

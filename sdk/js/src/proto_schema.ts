@@ -205,6 +205,7 @@ export const messages: Readonly<Record<string, Readonly<Record<number, Field>>>>
         1: ["code", "number"],
         2: ["message", "text"],
         3: ["current", "number", "optional"],
+        4: ["outcome", "Outcome"],
     },
     Retry: {
         1: ["code", "number"],
@@ -245,4 +246,5 @@ export const messages: Readonly<Record<string, Readonly<Record<number, Field>>>>
 export const enums: Readonly<Record<string, readonly string[]>> = {
     Kind: ["fresh", "replayed", "snapshot", "gap"],
     MountType: ["none", "message", "state"],
+    Outcome: ["rejected", "unknown"],
 };

@@ -209,7 +209,7 @@ struct OkFrame {
     friend bool operator==(const OkFrame&, const OkFrame&) = default;
 };
 
-/// Final: rejected, or (gone, expired) unknown. `code` decides the `outcome` text.
+/// Final: rejected, or (gone, expired) unknown. `code` decides the `outcome`.
 struct ErrFrame {
     std::optional<std::uint64_t> request{};
     ErrorCode code = ErrorCode::protocol;
@@ -217,6 +217,11 @@ struct ErrFrame {
     std::optional<Seq> current{};  ///< conflict: the seq at which the key last changed
     friend bool operator==(const ErrFrame&, const ErrFrame&) = default;
 };
+
+/// Returns whether an `err` of this code leaves open what became of its op.
+[[nodiscard]] constexpr bool is_outcome_unknown(ErrorCode code) noexcept {
+    return code == ErrorCode::gone || code == ErrorCode::expired;
+}
 
 /// Not final: HOLE, RETRY, BUSY.
 struct RetryFrame {

@@ -291,8 +291,7 @@ void append_frame(std::string& out, const ErrFrame& frame) {
     out += R"({"op":"err")";
     append_request(out, frame.request);
     append_code(out, frame.code);
-    const bool is_unknown = frame.code == ErrorCode::gone || frame.code == ErrorCode::expired;
-    out += is_unknown ? R"(,"outcome":"unknown")" : R"(,"outcome":"rejected")";
+    out += is_outcome_unknown(frame.code) ? R"(,"outcome":"unknown")" : R"(,"outcome":"rejected")";
     append_text_if_any(out, R"(,"message":)", frame.detail);
     append_integer_if_any(out, R"(,"current":)", frame.current);
     out.push_back('}');

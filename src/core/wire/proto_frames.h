@@ -35,8 +35,7 @@ void append_client_frame(std::string& out, const ClientFrame& frame);
 
 /// Reads a frame from a server. Views as above.
 /// Errors: protocol, bad_utf8 as above; unsupported for a body that this version does not know. A
-/// code that is not registered here is read as its frame's default, in `err` as expired: its
-/// outcome is not known.
+/// code that is not registered here is read as its frame's default, as in JSON.
 [[nodiscard]] Result<ServerFrame> parse_server_frame(std::string_view bytes);
 
 /// Appends what a server sends. All text in it must be UTF-8; a detail that is not is left out.

@@ -71,6 +71,10 @@ inline constexpr std::uint64_t server_bodies = [] {
     return number <= body_number_max && (server_bodies >> number & 1U) != 0;
 }
 
+/// Enumerators of Err.Outcome.
+inline constexpr std::uint64_t outcome_rejected = 0;
+inline constexpr std::uint64_t outcome_unknown = 1;
+
 inline Cursor read_cursor(std::string_view bytes, Problem& problem) noexcept {
     ProtoReader fields{bytes, problem};
     Cursor cursor;

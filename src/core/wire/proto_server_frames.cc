@@ -196,6 +196,7 @@ void append_frame(std::string& out, const ErrFrame& frame) {
         write_code(body, 1, frame.code);
         write_detail(body, 2, frame.detail);
         body.number(3, frame.current);
+        body.number(4, is_outcome_unknown(frame.code) ? outcome_unknown : outcome_rejected);
     });
 }
 

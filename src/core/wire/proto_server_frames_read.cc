@@ -252,14 +252,19 @@ ServerFrame read_ok(ProtoReader& fields) {
 
 ServerFrame read_err(ProtoReader& fields) {
     ErrFrame frame;
+    std::optional<ErrorCode> code;
+    std::uint64_t outcome = outcome_rejected;
     while (fields.next()) {
         switch (fields.number()) {
-            case 1: frame.code = read_code(fields).value_or(ErrorCode::expired); break;
+            case 1: code = read_code(fields); break;
             case 2: frame.detail = fields.text("message"); break;
             case 3: frame.current = fields.integer("current"); break;
+            case 4: outcome = fields.integer("outcome"); break;
             default: break;
         }
     }
+    // What later versions may add to the outcomes is not known here.
+    frame.code = code.value_or(outcome == outcome_rejected ? frame.code : ErrorCode::expired);
     return frame;
 }
 

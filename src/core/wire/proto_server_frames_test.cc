@@ -88,11 +88,25 @@ TEST_CASE("proto: a detail that is not UTF-8 is left out, so that every reader t
     CHECK(generated.err().detail().empty());
 }
 
-TEST_CASE("proto: a code of a later version is read as one whose outcome is not known") {
-    const auto parsed = proto::parse_server_frame(
-        frame_with(err_body, [](auto& out) { out.present_number(1, std::uint64_t{2999}); }));
-    REQUIRE(parsed.has_value());
-    CHECK(std::get<ErrFrame>(*parsed).code == ErrorCode::expired);
+TEST_CASE("proto: err says its outcome, so that a code of a later version is read as in JSON") {
+    const auto code_of = [](std::optional<std::uint64_t> outcome) {
+        const auto parsed = proto::parse_server_frame(frame_with(err_body, [&](auto& out) {
+            out.present_number(1, std::uint64_t{2999});  // Of a later version.
+            out.number(4, outcome);
+        }));
+        REQUIRE(parsed.has_value());
+        return std::get<ErrFrame>(*parsed).code;
+    };
+    CHECK(code_of({}) == ErrorCode::protocol);  // Rejected, whatever the reason is.
+    CHECK(code_of(1) == ErrorCode::expired);
+    CHECK(code_of(2) == ErrorCode::expired);  // An outcome of a later version is not known.
+    for (const ErrorInfo& info : error_registry()) {
+        v1::ServerFrame generated;
+        REQUIRE(generated.ParseFromString(
+            written(ErrFrame{.request = 1, .code = info.code, .detail = {}, .current = {}})));
+        const bool is_unknown = info.code == ErrorCode::gone || info.code == ErrorCode::expired;
+        CHECK(generated.err().outcome() == (is_unknown ? v1::Err::UNKNOWN : v1::Err::REJECTED));
+    }
 }
 
 TEST_CASE("proto: a body of a later version is unsupported") {
