@@ -59,6 +59,16 @@ test("numbers are written up to 2^53", () => {
     expect(hex(proto.encode('{"op":"ack","n":9007199254740992}'))).toBe("2209088080808080808010");
 });
 
+test.each(["-1", "1.5", "null", "true", '"7"', "9007199254740994"])(
+    "%s is no number, and the server refuses it as it does in JSON",
+    (value) => {
+        const set = proto.encode(`{"op":"set","q":"/a","m":"m","k":"k","if":${value}}`);
+        expect(hex(set)).toMatch(/30ffffffffffffffffff01$/);
+        const hello = proto.encode(`{"op":"hello","v":[${value}]}`);
+        expect(hex(hello)).toMatch(/0a0affffffffffffffffff01$/);
+    },
+);
+
 const answers: Record<string, string> = {
     ping: '{"op":"ping"}',
     welcome:

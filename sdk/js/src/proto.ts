@@ -19,9 +19,12 @@ const unknownBody = 500;
 
 // ---- Writing -----------------------------------------------------------------------------------
 
-/** Bytes of a number below 2^53. */
+/** Bytes of a number from 0 to 2^53; of anything else those of -1, which the server refuses. */
 function varint(value: number): number[] {
     const bytes = [];
+    if (!Number.isInteger(value) || value < 0 || value > 2 ** 53) {
+        return [255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
+    }
     for (; value > 127; value = Math.floor(value / 128)) {
         bytes.push((value % 128) + 128);
     }
@@ -72,7 +75,7 @@ function write(name: string, message: Json): Writer {
         }
         for (const one of label === "repeated" ? value : [value]) {
             if (type === "number" || type === "flag") {
-                out.number(Number(at), Number(one));
+                out.number(Number(at), type === "flag" ? Number(one) : one);
             } else if (type === "text") {
                 out.bytes(Number(at), toBytes.encode(one));
             } else {
