@@ -129,6 +129,11 @@ test("what is no frame is refused, wherever it is cut", () => {
     }
 });
 
+test("a key keeps the byte order mark that it begins with", () => {
+    const state = Buffer.from("52160a022f6112016d18012a0b0a04efbbbf6b12030a0131", "hex");
+    expect(decode(state)).toMatchObject({ op: "state", set: { "\ufeffk": 1 } });
+});
+
 test("names of properties are only names", () => {
     const who = Buffer.from("320f0a095f5f70726f746f5f5f12027b7d", "hex");
     const joined = Buffer.concat([Buffer.from([0x8a, 0x02, who.length]), who]);

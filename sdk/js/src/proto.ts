@@ -11,7 +11,7 @@ import type { ServerFrame } from "./wire.ts";
 
 type Json = Record<string, any>;
 
-const toText = new TextDecoder("utf-8", { fatal: true });
+const toText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const toBytes = new TextEncoder();
 
 /** Stands for an op that this version does not have: the server answers that it has none, too. */
