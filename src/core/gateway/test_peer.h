@@ -30,8 +30,8 @@ namespace muster::gateway {
     if (encoding == Encoding::json) {
         return std::string(json);
     }
-    constexpr std::uint32_t unknown_body = 500;
-    constexpr std::uint32_t ok_body = 11;
+    constexpr int unknown_body = 500;
+    constexpr int ok_body = 11;
     std::string scratch;
     wire::ClientFrame frame;
     MUSTER_CHECK(wire::parse_client_frame(json, scratch, frame).has_value());

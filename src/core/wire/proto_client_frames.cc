@@ -56,10 +56,10 @@ ClientOp op_of(std::uint32_t number) noexcept {
     return number < ops_by_number.size() ? ops_by_number[number] : ClientOp::unknown;
 }
 
-std::uint32_t number_of(ClientOp op) {
+int field_of(ClientOp op) {
     const auto* found = std::ranges::find(ops, op, &OpNumbered::op);
     MUSTER_CHECK(found != ops.end());
-    return number_of(found->body);
+    return field_of(found->body);
 }
 
 void read_op(std::string_view bytes, Problem& problem, ClientFrame& out) {
@@ -260,7 +260,7 @@ void read_body(ProtoReader& fields, ClientFrame& out) {
 
 // ---- Writing ---------------------------------------------------------------------------------
 
-void write_op(ProtoWriter& out, std::uint32_t number, const ClientFrame& frame) {
+void write_op(ProtoWriter& out, int number, const ClientFrame& frame) {
     if (!frame.number && !frame.inc && !frame.attempt) {
         return;
     }
@@ -275,14 +275,13 @@ void write_op(ProtoWriter& out, std::uint32_t number, const ClientFrame& frame) 
     });
 }
 
-void write_data_if_any(ProtoWriter& out, std::uint32_t number, const std::optional<Data>& data) {
+void write_data_if_any(ProtoWriter& out, int number, const std::optional<Data>& data) {
     if (data && (data->format == Format::bytes || !data->bytes.empty())) {
         write_data(out, number, *data);
     }
 }
 
-void write_cursor_if_any(ProtoWriter& out, std::uint32_t number,
-                         const std::optional<Cursor>& cursor) {
+void write_cursor_if_any(ProtoWriter& out, int number, const std::optional<Cursor>& cursor) {
     if (cursor) {
         write_cursor(out, number, *cursor);
     }
@@ -382,7 +381,7 @@ Result<void> parse_client_frame(std::string_view bytes, ClientFrame& out) {
 void append_client_frame(std::string& out, const ClientFrame& frame) {
     ProtoWriter writer{out};
     writer.number(1, frame.request);
-    writer.message(number_of(frame.op), [&] { write_body(writer, frame); });
+    writer.message(field_of(frame.op), [&] { write_body(writer, frame); });
 }
 
 }  // namespace muster::wire::proto

@@ -33,7 +33,7 @@ std::string message(Write write) {
 
 /// Bytes of a frame with one body.
 template <typename Write>
-std::string frame_with(std::uint32_t body, Write write) {
+std::string frame_with(int body, Write write) {
     return message([&](auto& out) { out.message(body, [&] { write(out); }); });
 }
 
@@ -60,9 +60,9 @@ Error refused(std::string_view bytes) {
     return parsed.error();
 }
 
-constexpr std::uint32_t send_body = 2;
-constexpr std::uint32_t hello_body = 16;
-constexpr std::uint32_t join_body = 18;
+constexpr int send_body = 2;
+constexpr int hello_body = 16;
+constexpr int join_body = 18;
 
 }  // namespace
 
@@ -270,7 +270,7 @@ TEST_CASE("proto: data holds one of JSON and bytes") {
 }
 
 TEST_CASE("rows 41 and 42: proto: n and try count from 1, integers end at 2^53") {
-    const auto with_op = [](std::uint32_t field, std::uint64_t value) {
+    const auto with_op = [](int field, std::uint64_t value) {
         return frame_with(send_body, [=](auto& out) {
             out.message(3, [&] { out.present_number(field, value); });
         });

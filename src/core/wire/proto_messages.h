@@ -55,6 +55,9 @@ inline constexpr std::uint32_t body_number_max = 42;
     return static_cast<std::uint32_t>(body);
 }
 
+/// The same as writers take it, and as protoc has it.
+[[nodiscard]] constexpr int field_of(Body body) noexcept { return static_cast<int>(body); }
+
 /// One bit for each number that is a body of servers; that of ping and pong as well.
 inline constexpr std::uint64_t server_bodies = [] {
     std::uint64_t bits = 0;
@@ -88,7 +91,7 @@ inline Cursor read_cursor(std::string_view bytes, Problem& problem) noexcept {
     return cursor;
 }
 
-inline void write_cursor(ProtoWriter& out, std::uint32_t number, const Cursor& cursor) {
+inline void write_cursor(ProtoWriter& out, int number, const Cursor& cursor) {
     out.message(number, [&] {
         out.number(1, cursor.inc.value);
         out.number(2, cursor.seq);
@@ -115,7 +118,7 @@ inline Data read_data(std::string_view bytes, Problem& problem, std::size_t dept
     return data.value_or(Data{});
 }
 
-inline void write_data(ProtoWriter& out, std::uint32_t number, const Data& data) {
+inline void write_data(ProtoWriter& out, int number, const Data& data) {
     out.message(number,
                 [&] { out.present_bytes(data.format == Format::bytes ? 2 : 1, data.bytes); });
 }

@@ -14,22 +14,22 @@ namespace muster::wire::proto {
 namespace {
 
 /// Text for people, which might have been cut anywhere.
-void write_detail(ProtoWriter& out, std::uint32_t number, std::string_view detail) {
+void write_detail(ProtoWriter& out, int number, std::string_view detail) {
     if (is_valid_utf8(detail)) {
         out.bytes(number, detail);
     }
 }
 
-void write_code(ProtoWriter& out, std::uint32_t number, ErrorCode code) {
+void write_code(ProtoWriter& out, int number, ErrorCode code) {
     out.present_number(number, std::uint64_t{static_cast<std::uint16_t>(code)});
 }
 
-void write_value(ProtoWriter& out, std::uint32_t number, const Data& value) {
+void write_value(ProtoWriter& out, int number, const Data& value) {
     const bool is_empty = value.format == Format::json && value.bytes.empty();
     write_data(out, number, is_empty ? Data{"null", Format::json} : value);
 }
 
-void write_values(ProtoWriter& out, std::uint32_t number, const std::vector<KeyValue>& values) {
+void write_values(ProtoWriter& out, int number, const std::vector<KeyValue>& values) {
     for (const auto& [key, value] : values) {
         out.message(number, [&] {
             out.bytes(1, key);
@@ -40,8 +40,7 @@ void write_values(ProtoWriter& out, std::uint32_t number, const std::vector<KeyV
     }
 }
 
-void write_members(ProtoWriter& out, std::uint32_t number,
-                   const std::vector<MemberFrame>& members) {
+void write_members(ProtoWriter& out, int number, const std::vector<MemberFrame>& members) {
     for (const auto& [user, info] : members) {
         out.message(number, [&] {
             out.bytes(1, user);
@@ -50,7 +49,7 @@ void write_members(ProtoWriter& out, std::uint32_t number,
     }
 }
 
-void write_resume(ProtoWriter& out, std::uint32_t number, const Resume& resume) {
+void write_resume(ProtoWriter& out, int number, const Resume& resume) {
     out.message(number, [&] {
         out.number(1, static_cast<std::uint64_t>(resume.kind));
         out.number(2, resume.count);
@@ -59,7 +58,7 @@ void write_resume(ProtoWriter& out, std::uint32_t number, const Resume& resume) 
     });
 }
 
-void write_mounts(ProtoWriter& out, std::uint32_t number, const std::vector<MountFrame>& mounts) {
+void write_mounts(ProtoWriter& out, int number, const std::vector<MountFrame>& mounts) {
     for (const MountFrame& mount : mounts) {
         out.message(number, [&] {
             out.bytes(1, mount.name);
@@ -88,7 +87,7 @@ void write_content_data(ProtoWriter& out, const Data& data) {
 template <typename Write>
 void append(std::string& out, Body body, Write write) {
     ProtoWriter writer{out};
-    writer.message(number_of(body), [&] { write(writer); });
+    writer.message(field_of(body), [&] { write(writer); });
 }
 
 /// The same for one that answers a request.

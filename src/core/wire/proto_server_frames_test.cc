@@ -24,7 +24,7 @@ std::string written(const ServerFrame& frame) {
 }
 
 template <typename Write>
-std::string frame_with(std::uint32_t body, Write write) {
+std::string frame_with(int body, Write write) {
     std::string bytes;
     ProtoWriter writer{bytes};
     writer.message(body, [&] { write(writer); });
@@ -37,9 +37,9 @@ Error refused(std::string_view bytes) {
     return parsed.error();
 }
 
-constexpr std::uint32_t msg_body = 9;
-constexpr std::uint32_t err_body = 13;
-constexpr std::uint32_t joined_body = 33;
+constexpr int msg_body = 9;
+constexpr int err_body = 13;
+constexpr int joined_body = 33;
 
 }  // namespace
 
