@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint32_t kib = 1024;
 constexpr std::uint32_t mib = 1024 * kib;
+constexpr std::uint64_t gib = std::uint64_t{1024} * mib;
 
 constexpr std::array severities{Word<observe::Severity>{"critical", observe::Severity::critical},
                                 Word<observe::Severity>{"error", observe::Severity::error},
@@ -249,6 +250,15 @@ constexpr std::array table{
                [](const S& settings) { return quoted_text(settings.recording.folder); }},
     size<&S::recording, &RecordingSettings::bytes_max, 16 * mib, 2048 * mib - 1>(
         "recording.bytes_max", "The longest recording of one shard; then the oldest part goes."),
+    SettingRow{"recording.folder_bytes_max",
+               "What earlier lives of the server may keep there; the newest of them always stays.",
+               [](const TomlValue& value, S& settings) {
+                   return take(as_disk_size(value, 0, 16'384 * gib),
+                               settings.recording.folder_bytes_max);
+               },
+               [](const S& settings) {
+                   return quoted_text(size_text(settings.recording.folder_bytes_max));
+               }},
 };
 
 }  // namespace

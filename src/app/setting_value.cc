@@ -131,6 +131,12 @@ Parsed<Duration> as_duration(const TomlValue& value, Duration min, Duration max)
 }
 
 Parsed<std::uint32_t> as_size(const TomlValue& value, std::uint32_t min, std::uint32_t max) {
+    return as_disk_size(value, min, max).map([](std::uint64_t bytes) {
+        return static_cast<std::uint32_t>(bytes);
+    });
+}
+
+Parsed<std::uint64_t> as_disk_size(const TomlValue& value, std::uint64_t min, std::uint64_t max) {
     const std::string* text = text_in(value);
     const auto bytes = text != nullptr ? parse_size(*text) : std::nullopt;
     if (!bytes) {
@@ -139,7 +145,7 @@ Parsed<std::uint32_t> as_size(const TomlValue& value, std::uint32_t min, std::ui
     if (*bytes < min || *bytes > max) {
         return wants(fmt::format("from {} to {}", size_text(min), size_text(max)), value);
     }
-    return static_cast<std::uint32_t>(*bytes);
+    return *bytes;
 }
 
 Parsed<queue::RateLimit> as_rate(const TomlValue& value) {

@@ -47,6 +47,8 @@ using Parsed = tl::expected<T, std::string>;
 [[nodiscard]] Parsed<Duration> as_duration(const TomlValue& value, Duration min, Duration max);
 [[nodiscard]] Parsed<std::uint32_t> as_size(const TomlValue& value, std::uint32_t min,
                                             std::uint32_t max);
+[[nodiscard]] Parsed<std::uint64_t> as_disk_size(const TomlValue& value, std::uint64_t min,
+                                                 std::uint64_t max);
 [[nodiscard]] Parsed<queue::RateLimit> as_rate(const TomlValue& value);
 [[nodiscard]] Parsed<ListenAddress> as_address(const TomlValue& value);
 

@@ -86,6 +86,7 @@ struct RecordingSettings {
     RecordMode mode = RecordMode::off;
     std::string folder = "recordings";            ///< a relative one lies in data.folder
     std::uint32_t bytes_max = 256 * 1024 * 1024;  ///< of one shard, on disk
+    std::uint64_t folder_bytes_max = std::uint64_t{4} << 30U;  ///< of all earlier lives
     friend bool operator==(const RecordingSettings&, const RecordingSettings&) = default;
 };
 

@@ -117,6 +117,9 @@ allow_token_in_query = true
 [log]
 target = "udp:logs.example.com:514"
 level = "warning"
+[recording]
+mode = "all"
+folder_bytes_max = "100GiB"
 )");
     CHECK(settings.listen.client.text() == "0.0.0.0:80");
     CHECK(settings.server.shards == 2);
@@ -128,6 +131,16 @@ level = "warning"
     CHECK(settings.gateway.allow_token_in_query);
     CHECK(settings.log.target.kind == observe::LogTargetKind::udp);
     CHECK(settings.log.level == observe::Severity::warning);
+    CHECK(settings.recording.mode == RecordMode::all);
+    CHECK(settings.recording.folder_bytes_max == std::uint64_t{100} << 30U);
+}
+
+TEST_CASE("what earlier recordings may keep on the disk has bounds, and may be nothing") {
+    CHECK(parsed("").recording.folder_bytes_max == std::uint64_t{4} << 30U);
+    CHECK(parsed("[recording]\nfolder_bytes_max = \"0B\"").recording.folder_bytes_max == 0);
+    CHECK(contains(refusal("[recording]\nfolder_bytes_max = \"16385GiB\""),
+                   "muster.toml:2: recording.folder_bytes_max: wants from 0B to 16384GiB"));
+    CHECK(contains(refusal("[recording]\nfolder_bytes_max = 4"), "wants a size with its unit"));
 }
 
 TEST_CASE("a flag beats the environment, that beats the file, that beats the default") {

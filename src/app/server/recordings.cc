@@ -38,6 +38,7 @@ Result<std::unique_ptr<runtime::RecordingWriter>> Recordings::open(ShardId shard
     recording.shard = shard;
     recording.boot = boot_;
     recording.bytes_max = settings_.recording.bytes_max;
+    recording.folder_bytes_max = settings_.recording.folder_bytes_max;
     recording.segment_bytes =
         std::min<std::uint64_t>(recording.segment_bytes, recording.bytes_max / segments_min);
     recording.head = recording_head(settings_, keys_, shard, seed);
