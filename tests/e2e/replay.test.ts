@@ -114,11 +114,22 @@ for (const [what, where, poison] of [
     });
 }
 
+test("a folder of recordings belongs to one server", async () => {
+    const folder = join(temporaryFolder(), "recordings");
+    const server = await recorded("all", { set: { "recording.folder": folder } });
+    const options = ["--dev", "--set", "listen.client=127.0.0.1:0", "--set", "listen.admin=127.0.0.1:0"];
+    const data = ["--set", `data.folder=${temporaryFolder()}/data`, "--set", `recording.folder=${folder}`];
+    const second = await muster(["serve", ...options, ...data, "--record", "crash"]);
+    expect(second).toMatchObject({ code: 1, err: expect.stringContaining("M9001") });
+    expect(second.err).toContain(folder);
+    expect(second.err).toContain(`process ${server.pid}`);
+});
+
 test("recordings that are cut, damaged, foreign, newer or missing give a clear error", async () => {
     const server = await recorded("all");
     await live(server, "/room/1");
     await server.stop();
-    const [name] = readdirSync(recordings(server)) as [string];
+    const [name] = readdirSync(recordings(server)).filter((file) => file.endsWith(".rec")) as [string];
     const whole = readFileSync(join(recordings(server), name));
     const tried = async (bytes: Buffer) => {
         const folder = join(temporaryFolder(), "recordings");

@@ -5,6 +5,7 @@
 
 #include "app/server/recording_head.h"
 #include "shell/runtime/entropy.h"
+#include "shell/runtime/recording_files.h"
 
 namespace muster::server {
 namespace {
@@ -19,10 +20,20 @@ Recordings::Recordings(const app::Settings& settings, const SiteKeys& keys,
     : settings_(settings),
       keys_(keys),
       folder_(data_folder / settings.recording.folder),  // An absolute one stays as it is.
-      boot_{runtime::random_bits()} {
-    if (are_on()) {
-        disk_ = std::make_unique<runtime::RecordingDisk>();
+      boot_{runtime::random_bits()} {}
+
+Result<Recordings> Recordings::begin(const app::Settings& settings, const SiteKeys& keys,
+                                     const std::filesystem::path& data_folder) {
+    Recordings recordings(settings, keys, data_folder);
+    if (recordings.are_on()) {
+        auto lock = runtime::lock_recording_folder(recordings.folder_);
+        if (!lock) {
+            return tl::unexpected(std::move(lock.error()));
+        }
+        recordings.lock_ = *std::move(lock);
+        recordings.disk_ = std::make_unique<runtime::RecordingDisk>();
     }
+    return recordings;
 }
 
 Result<std::unique_ptr<runtime::RecordingWriter>> Recordings::open(ShardId shard,

@@ -264,10 +264,13 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     if (!log) {
         return tl::unexpected(log.error());
     }
-    Recordings recordings(settings, keys, folder->path);
+    auto recordings = Recordings::begin(settings, keys, folder->path);
+    if (!recordings) {
+        return tl::unexpected(recordings.error());
+    }
     if (auto prepared = observe::prepare_last_line(
             {settings.log.target, observe::LogIdentity::own(),
-             recordings.are_on() ? recordings.folder().string() : std::string()});
+             recordings->are_on() ? recordings->folder().string() : std::string()});
         !prepared) {
         return tl::unexpected(prepared.error());
     }
@@ -289,7 +292,7 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     const std::string client_address =
         fmt::format("{}:{}", listeners->front().address, listeners->front().port);
     const auto shards =
-        make_shards(settings, *site, *std::move(listeners), switchboard, recordings);
+        make_shards(settings, *site, *std::move(listeners), switchboard, *recordings);
     if (!shards) {
         return tl::unexpected(shards.error());
     }
@@ -312,17 +315,17 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
         });
     });
     say_up(settings, *folder, {client_address, admin_server->port()}, program, *log);
-    if (recordings.are_on()) {
+    if (recordings->are_on()) {
         log->write(observe::LogEvent::recording_started, "What happens is recorded",
-                   {{"folder", recordings.folder().string()}});
+                   {{"folder", recordings->folder().string()}});
     }
     io.run();
     for (const auto& shard : *shards) {
         shard->join();
     }
-    if (recordings.are_on()) {
+    if (recordings->are_on()) {
         log->write(observe::LogEvent::recording_ended, "The recording is complete",
-                   {{"folder", recordings.folder().string()}});
+                   {{"folder", recordings->folder().string()}});
     }
     log->write(observe::LogEvent::down, "Muster has stopped");
     log->finish(std::chrono::milliseconds{500});

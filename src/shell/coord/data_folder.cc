@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 #include "base/check.h"
 #include "core/wire/base64.h"
 #include "shell/runtime/entropy.h"
+#include "shell/runtime/folder_lock.h"
 
 namespace muster::coord {
 namespace {
@@ -97,28 +97,7 @@ Result<void> Folder::check_rights() {
 }
 
 Result<Descriptor> Folder::lock() {
-    Descriptor file{::openat(folder_.fd(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-                             S_IRUSR | S_IWUSR)};
-    if (!file.is_open()) {
-        return refused(fmt::format("cannot write to {}: {}", path_of("lock"), error_text()));
-    }
-    if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) {
-            return refused(fmt::format("cannot lock {}: {}", path_of("lock"), error_text()));
-        }
-        std::array<char, 32> holder{};
-        const ssize_t bytes = ::pread(file.fd(), holder.data(), holder.size(), 0);
-        const std::string_view text{holder.data(), bytes > 0 ? static_cast<std::size_t>(bytes) : 0};
-        return refused(
-            fmt::format("another server uses {} (process {}); stop it, or choose "
-                        "another folder with --set data.folder=…",
-                        path_, text.empty() ? "unknown" : text.substr(0, text.find('\n'))));
-    }
-    // Only for the message above, so a failure changes nothing.
-    const std::string holder = fmt::format("{}\n", ::getpid());
-    [[maybe_unused]] const bool is_told =
-        ::ftruncate(file.fd(), 0) == 0 && ::pwrite(file.fd(), holder.data(), holder.size(), 0) > 0;
-    return file;
+    return runtime::lock_folder({.fd = folder_.fd(), .path = path_, .setting = "data.folder"});
 }
 
 Result<std::optional<std::string>> Folder::read(const char* name) {

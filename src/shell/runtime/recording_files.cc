@@ -1,6 +1,10 @@
 #include "shell/runtime/recording_files.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <map>
 #include <system_error>
@@ -8,6 +12,8 @@
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "shell/runtime/folder_lock.h"
 
 namespace muster::runtime {
 namespace {
@@ -89,6 +95,37 @@ Result<std::vector<Recording>> list_recordings(const std::filesystem::path& fold
         return std::tie(lives[b.boot], a.boot, a.shard) < std::tie(lives[a.boot], b.boot, b.shard);
     });
     return recordings;
+}
+
+Result<void> make_recording_folder(const std::filesystem::path& folder) {
+    std::error_code error;
+    if (folder.has_parent_path()) {
+        std::filesystem::create_directories(folder.parent_path(), error);
+    }
+    if (!error && ::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+        error = {errno, std::generic_category()};
+    }
+    if (error) {
+        return failure(ErrorCode::bad_settings, fmt::format("cannot make {} for recordings: {}",
+                                                            folder.string(), error.message()));
+    }
+    return {};
+}
+
+Result<Descriptor> lock_recording_folder(const std::filesystem::path& folder) {
+    if (auto made = make_recording_folder(folder); !made) {
+        return tl::unexpected{std::move(made.error())};
+    }
+    const Descriptor opened{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!opened.is_open()) {
+        return failure(ErrorCode::bad_settings,
+                       fmt::format("cannot open the folder {}: {}", folder.string(),
+                                   std::generic_category().message(errno)));
+    }
+    return lock_folder({.fd = opened.fd(),
+                        .path = folder.string(),
+                        .file = "recording.lock",  // The folder may be the data folder itself.
+                        .setting = "recording.folder"});
 }
 
 void remove_old_lives(const std::filesystem::path& folder, Boot present, std::uint64_t bytes_max) {

@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "shell/runtime/descriptor.h"
 
 namespace muster::runtime {
 
@@ -53,6 +54,15 @@ struct Recording {
 /// written to last comes first, its shards in order. Other files are left out.
 /// Errors: no_recording where the folder cannot be read; an empty one gives an empty list.
 [[nodiscard]] Result<std::vector<Recording>> list_recordings(const std::filesystem::path& folder);
+
+/// Makes `folder` where it is missing: for its owner alone, because it holds what users sent.
+/// Errors: bad_settings.
+[[nodiscard]] Result<void> make_recording_folder(const std::filesystem::path& folder);
+
+/// The same, and locks it: two servers in one folder would remove each other's files as those of an
+/// earlier life. The lock is held while the descriptor is open.
+/// Errors: bad_settings, which names the process that holds the folder.
+[[nodiscard]] Result<Descriptor> lock_recording_folder(const std::filesystem::path& folder);
 
 /// Removes whole lives other than `present` from `folder`, the oldest first, until they hold no
 /// more than `bytes_max`; but never the newest one. Any thread; two at a time do no harm.

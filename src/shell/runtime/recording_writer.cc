@@ -1,10 +1,6 @@
 #include "shell/runtime/recording_writer.h"
 
 #include <algorithm>
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,22 +35,6 @@ Result<void> check(const RecordingSettings& settings) {
     return {};
 }
 
-/// The folder holds what users sent: it is for its owner alone, where we make it.
-Result<void> make_folder(const std::filesystem::path& folder) {
-    std::error_code error;
-    if (folder.has_parent_path()) {
-        std::filesystem::create_directories(folder.parent_path(), error);
-    }
-    if (!error && ::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-        error = {errno, std::generic_category()};
-    }
-    if (error) {
-        return failure(ErrorCode::bad_settings, fmt::format("cannot make {} for recordings: {}",
-                                                            folder.string(), error.message()));
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<RecordingWriter>> RecordingWriter::open(RecordingSettings settings,
@@ -70,7 +50,7 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::open(RecordingSettings
     if (const auto checked = check(settings); !checked) {
         return tl::unexpected{checked.error()};
     }
-    if (const auto made = make_folder(settings.folder); !made) {
+    if (const auto made = make_recording_folder(settings.folder); !made) {
         return tl::unexpected{made.error()};
     }
     remove_old_lives(settings.folder, settings.boot, settings.folder_bytes_max);
