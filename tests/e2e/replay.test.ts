@@ -114,6 +114,25 @@ for (const [what, where, poison] of [
     });
 }
 
+test("a server whose disk is full goes on without its recording, which is replayed as far as it goes", async () => {
+    const server = await recorded("all", { runner: ["prlimit", "--fsize=100000"] });
+    const alice = await Peer.login(server, "alice");
+    await alice.ask({ op: "join", q: "/room/1" });
+    for (let i = 0; i < 40; ++i) {
+        await alice.ask({ op: "set", q: "/room/1", m: "scores", k: "alice", d: "x".repeat(4000) });
+    }
+    expect(await server.line("recording_failed")).toContain("File too large");
+    await live(server, "/room/2");
+    await server.stop();
+    const told = server.lines.all.filter((line) => line.includes("recording_"));
+    expect(told.filter((line) => line.includes("recording_failed:")).length).toBe(1);
+    expect(told.at(-1)).toContain("The recording ends before the server does");
+    const { code, out, err } = await replay(server);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("all the same");
+    expect(out).toContain("cut short");
+});
+
 test("a folder of recordings belongs to one server", async () => {
     const folder = join(temporaryFolder(), "recordings");
     const server = await recorded("all", { set: { "recording.folder": folder } });

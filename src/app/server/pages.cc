@@ -49,8 +49,8 @@ std::vector<gateway::Page> built_in_pages() {
         page.path = asset.path == "/index.html" ? "/" : std::string(asset.path);
         page.content_type = asset.content_type;
         page.etag = "W/" + std::string(asset.etag);
-        page.gzip = SharedText(
-            std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+        page.gzip =
+            SharedText(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
         page.plain = SharedText(unzipped(bytes));
         page.is_immutable = asset.path.starts_with("/assets/");
         pages.push_back(std::move(page));

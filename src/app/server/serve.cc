@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -296,7 +297,9 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     if (!shards) {
         return tl::unexpected(shards.error());
     }
+    bool is_recording_complete = true;
     service_site.on_recording_failed([&](const RecordingFailed& failed) {
+        is_recording_complete = false;
         log->write(observe::LogEvent::recording_failed, "A recording cannot go on",
                    {{"shard", failed.shard.value}, {"reason", failed.reason}});
     });
@@ -324,11 +327,20 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
         shard->join();
     }
     if (recordings->are_on()) {
-        log->write(observe::LogEvent::recording_ended, "The recording is complete",
+        log->write(observe::LogEvent::recording_ended,
+                   is_recording_complete ? "The recording is complete"
+                                         : "The recording ends before the server does",
                    {{"folder", recordings->folder().string()}});
     }
     log->write(observe::LogEvent::down, "Muster has stopped");
     log->finish(std::chrono::milliseconds{500});
+    if (!std::all_of(shards->begin(), shards->end(),
+                     [](const auto& shard) { return shard->has_let_go_of_disk(); })) {
+        // A thread waits for the disk, and what it works on may neither go away before it nor be
+        // waited for. All else is done; the kernel ends the thread, as soon as the disk lets it.
+        std::fflush(stdout);
+        ::_exit(EXIT_SUCCESS);
+    }
     return {};
 }
 

@@ -12,6 +12,8 @@ namespace muster::server {
 /// commands to try, which begin with `program`: how this one was called.
 ///
 /// Threads: one per shard; the calling thread becomes the service thread (admin HTTP, signals).
+/// Disk:    a disk that hangs holds up the end of a recording, but not of the process: that ends
+///          here then, with 0 and without a return, once the log says so.
 /// Errors:  whatever keeps it from starting (data folder, occupied port, missing rights): nothing
 ///          has been served then, and nothing is left behind.
 [[nodiscard]] Result<void> serve(const app::Settings& settings, std::string_view program);

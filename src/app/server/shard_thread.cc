@@ -6,8 +6,11 @@
 #include <utility>
 #include <variant>
 
+#include <fmt/format.h>
+
 #include "app/roles/entry_recorder.h"
 #include "app/roles/overload.h"
+#include "base/units.h"
 #include "core/gateway/messages.h"
 #include "shell/runtime/clock.h"
 #include "shell/runtime/doorbell.h"
@@ -55,10 +58,7 @@ void ShardThread::run() {
     while (!stops_by_ || (sockets_.open_count() > 0 && now_ < *stops_by_)) {
         turn();
     }
-    if (recording_ != nullptr) {
-        machine_.record_to(nullptr);
-        recording_->close();
-    }
+    end_recording();
     post_.send(FromShard{ShardStopped{settings_.shard}});
     post_.hand_on();
     while (!post_.service_has_all()) {
@@ -102,6 +102,23 @@ void ShardThread::look_after_recording() {
     machine_.record_to(nullptr);
     post_.send(
         FromShard{RecordingFailed{settings_.shard, recording_->take_stop_reason().value_or("")}});
+}
+
+// The disk may be what the recording has failed for, and a server that is told to end must end.
+void ShardThread::end_recording() {
+    if (recording_ == nullptr) {
+        return;
+    }
+    machine_.record_to(nullptr);
+    has_let_go_of_disk_ = recording_->close(settings_.recording_grace);
+    auto reason = recording_->take_stop_reason();
+    if (!has_let_go_of_disk_) {
+        reason = fmt::format("the disk did not take the end of the recording within {}",
+                             duration_text(settings_.recording_grace));
+    }
+    if (reason) {
+        post_.send(FromShard{RecordingFailed{settings_.shard, *std::move(reason)}});
+    }
 }
 
 std::span<const epoll_event> ShardThread::sleep() {

@@ -27,6 +27,8 @@ struct ShardSettings {
     std::uint64_t seed = 0;
     net::ClientSocketsSettings sockets;
     Duration drain_time = std::chrono::seconds{10};  ///< for last bytes, when the server stops
+    /// For the disk, to take what is left of the recording then; what it does not take is lost.
+    Duration recording_grace = std::chrono::seconds{2};
 };
 
 /// Returns how many of `connections_max` the shard number `shard` of `shard_count` may have: all
@@ -58,11 +60,15 @@ public:
                 std::unique_ptr<runtime::RecordingWriter> recording = nullptr);
 
     /// Starts the thread. It ends after a StopShard, when all is written or drain_time is over, and
-    /// says ShardStopped last.
+    /// the recording closed or recording_grace over; says ShardStopped last.
     void start();
 
     /// Waits for the thread's end.
     void join();
+
+    /// After join(): is the recording closed, or was there none? If not, the disk's thread hangs
+    /// with memory of this object in its hands, and the destructor waits until it does not.
+    [[nodiscard]] bool has_let_go_of_disk() const noexcept { return has_let_go_of_disk_; }
 
 private:
     void run();
@@ -79,12 +85,14 @@ private:
     void report(RequestId request);
     void start_recording();
     void look_after_recording();
+    void end_recording();
 
     ShardSettings settings_;
     Switchboard& switchboard_;
     runtime::Poller poller_;
     std::unique_ptr<runtime::RecordingWriter> recording_;  // Where nothing is recorded: nullptr.
     bool is_recording_ = false;
+    bool has_let_go_of_disk_ = true;
     roles::ShardMachine machine_;
     net::ClientSockets sockets_;
     ShardPost post_;

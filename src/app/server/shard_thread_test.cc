@@ -4,8 +4,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,12 +18,17 @@
 #include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include "app/roles/shard_bench.h"
+#include "app/roles/whole_replay.h"
 #include "shell/runtime/descriptor.h"
+#include "shell/runtime/recording_format.h"
+#include "shell/runtime/recording_reader.h"
+#include "shell/runtime/recording_test_folder.h"
 
 namespace muster::server {
 namespace {
@@ -55,10 +63,12 @@ net::Listener listen() {
     return *std::move(listener);
 }
 
+constexpr std::uint64_t seed = 1;
+
 ShardSettings shard_settings() {
     ShardSettings settings;
     settings.shard = own;
-    settings.seed = 1;
+    settings.seed = seed;
     settings.sockets.kernel_send_bytes = 16 * 1024;
     return settings;
 }
@@ -68,16 +78,39 @@ struct Bench {
     std::shared_ptr<const roles::Site> site = make_site();
     net::Listener listener = listen();
     std::uint16_t port = listener.port;
-    ShardThread shard{shard_settings(), site, std::move(listener), switchboard};
+    ShardThread shard;
     QueueName room = room_of_own();
+    bool is_stopped = false;
 
-    Bench() { shard.start(); }
+    explicit Bench(const ShardSettings& settings = shard_settings(),
+                   std::unique_ptr<runtime::RecordingWriter> recording = nullptr)
+        : shard(settings, site, std::move(listener), switchboard, std::move(recording)) {
+        shard.start();
+    }
     ~Bench() {
-        send(shard_count, StopShard{});
-        shard.join();
+        if (!is_stopped) {
+            stop();
+        }
     }
     Bench(const Bench&) = delete;
     Bench& operator=(const Bench&) = delete;
+
+    void stop() {
+        is_stopped = true;
+        send(shard_count, StopShard{});
+        shard.join();
+    }
+    /// What the shard has said of its recording so far.
+    std::vector<std::string> recording_failures() {
+        std::vector<std::string> reasons;
+        while (auto item = switchboard.to_service(own).pop()) {
+            if (const auto* failed = std::get_if<RecordingFailed>(&*item)) {
+                CHECK(failed->shard == own);
+                reasons.push_back(failed->reason);
+            }
+        }
+        return reasons;
+    }
 
     [[nodiscard]] QueueName room_of_own() const {
         for (int i = 0;; ++i) {
@@ -197,6 +230,100 @@ TEST_CASE("while another shard's channel is full, clients get what is on its way
         got += static_cast<std::size_t>(taken);
     }
     CHECK(bench.post(eager).kind == queue::Verdict::Kind::busy);  // Still.
+}
+
+runtime::RecordingSettings recording_settings(const runtime::RecordingFolder& folder,
+                                              runtime::Mode mode) {
+    runtime::RecordingSettings settings = folder.settings(mode);
+    settings.shard = own;
+    settings.segment_bytes = 32 * 1024;
+    return settings;
+}
+
+/// Runs what lies in the folder of `settings` again.
+Result<roles::ReplayReport> replay(const runtime::RecordingSettings& settings,
+                                   std::shared_ptr<const roles::Site> site) {
+    return runtime::RecordingReader::open({settings.folder}).and_then([&](auto reader) {
+        roles::WholeReplay replay(own, std::move(site), seed);
+        return replay.run([&] { return reader.next(); }, {});
+    });
+}
+
+TEST_CASE("when the disk is full the shard goes on, says so once, and what it wrote is replayed") {
+    for (const auto mode : {runtime::Mode::crash, runtime::Mode::all}) {
+        const runtime::RecordingFolder folder;
+        runtime::FillingDisk filling;
+        runtime::RecordingDisk disk{filling.calls()};
+        const auto settings = recording_settings(folder, mode);
+        Bench bench(shard_settings(), runtime::open_writer(settings, disk));
+        bench.create();
+        for (int i = 0; i < 20; ++i) {
+            REQUIRE(bench.post(eager).kind == queue::Verdict::Kind::ok);
+        }
+        disk.flush();  // So that what was said until now is there.
+        filling.fill();
+        std::vector<std::string> reasons;
+        while (reasons.empty()) {
+            REQUIRE(bench.post(eager).kind == queue::Verdict::Kind::ok);
+            reasons = bench.recording_failures();
+        }
+        CHECK(reasons.size() == 1);
+        CHECK_FALSE(reasons[0].empty());
+        for (int i = 0; i < 20; ++i) {
+            REQUIRE(bench.post(eager).kind == queue::Verdict::Kind::ok);
+        }
+        bench.stop();
+        CHECK(bench.recording_failures().empty());
+        CHECK(bench.shard.has_let_go_of_disk());
+        const auto report = replay(settings, bench.site);
+        REQUIRE(report);
+        CHECK_FALSE(report->difference.has_value());
+        CHECK(report->entries > 20);
+    }
+}
+
+TEST_CASE("a disk that hangs does not keep a shard from its end, which says what is missing") {
+    const runtime::RecordingFolder folder;
+    runtime::Gate gate;
+    runtime::RecordingDisk disk{gate.calls()};
+    const auto recorded = recording_settings(folder, runtime::Mode::all);
+    ShardSettings settings = shard_settings();
+    settings.recording_grace = std::chrono::milliseconds{1};
+    {
+        Bench bench(settings, runtime::open_writer(recorded, disk));
+        bench.create();
+        gate.set(false);
+        REQUIRE(bench.post(eager).kind == queue::Verdict::Kind::ok);
+        gate.wait_for_visitor();
+        bench.stop();  // Waits for ever, if the shard does.
+        CHECK_FALSE(bench.shard.has_let_go_of_disk());
+        CHECK(
+            bench.recording_failures() ==
+            std::vector<std::string>{"the disk did not take the end of the recording within 1ms"});
+        gate.set(true);  // For the end of the bench.
+    }
+    CHECK(runtime::read_all({recorded.folder}).end == runtime::RecordingReader::End::closed);
+}
+
+TEST_CASE("a recording that fails at its very end is told as well") {
+    const runtime::RecordingFolder folder;
+    auto calls = runtime::RecordingDisk::system_calls();
+    calls.write = [](int fd, const void* bytes, std::size_t count) -> ssize_t {
+        // The end mark of the end is the only write so small.
+        if (count == runtime::end_mark_bytes) {
+            errno = EIO;
+            return -1;
+        }
+        return ::write(fd, bytes, count);
+    };
+    runtime::RecordingDisk disk{calls};
+    Bench bench(shard_settings(),
+                runtime::open_writer(recording_settings(folder, runtime::Mode::all), disk));
+    bench.create();
+    bench.stop();
+    const auto reasons = bench.recording_failures();
+    REQUIRE(reasons.size() == 1);
+    CHECK(reasons[0].find("Input/output error") != std::string::npos);
 }
 
 }  // namespace

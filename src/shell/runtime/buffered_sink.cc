@@ -144,19 +144,6 @@ void BufferedSink::put(const char* from, std::size_t count) noexcept {
     }
 }
 
-void BufferedSink::close() {
-    // The disk's thread does not know us any more: its side is ours now.
-    const bool was_on = is_on();
-    if (fd_.is_open() && write_all_there_is()) {
-        // Where the mark cannot be written, the recording ends as after a crash.
-        if (end_file(was_on ? EndMark::closed : EndMark::stopped)) {
-            bytes_ += end_mark_bytes;
-        }
-    }
-    fd_.close();
-    end();
-}
-
 // --- The disk's thread ---------------------------------------------------------------------------
 
 void BufferedSink::work() {
@@ -171,6 +158,21 @@ void BufferedSink::work() {
     } else if (!was_on) {
         static_cast<void>(end_file(EndMark::stopped));
     }
+}
+
+void BufferedSink::close() {
+    const bool was_on = is_on();
+    if (fd_.is_open()) {
+        const auto written = write_all_there_is().and_then(
+            [&] { return end_file(was_on ? EndMark::closed : EndMark::stopped); });
+        if (written) {
+            bytes_ += end_mark_bytes;
+        } else {
+            stop(written.error().detail);  // The recording ends as after a crash.
+        }
+    }
+    fd_.close();
+    end();
 }
 
 bool BufferedSink::has_work() { return fd_.is_open() && appended_.load() != written_; }
@@ -249,7 +251,10 @@ Result<void> BufferedSink::end_file(EndMark mark) {
     std::array<char, end_mark_bytes> bytes{};
     store_u64(bytes.data(), frame_start(mark));
     auto written = write(bytes.data(), bytes.size());
-    fd_.close();
+    // Some file systems tell only now that an earlier write has failed. (Linux closes in any case.)
+    if (::close(fd_.release()) != 0 && errno != EINTR && written) {
+        written = tl::unexpected{cannot_write(errno)};
+    }
     finished_.push_back({file_number_, file_bytes_});
     finished_bytes_ += file_bytes_;
     return written;

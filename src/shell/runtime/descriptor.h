@@ -29,6 +29,9 @@ public:
         }
     }
 
+    /// Returns the descriptor, which is the caller's to close from now on.
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
     [[nodiscard]] int fd() const noexcept { return fd_; }
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
 

@@ -129,14 +129,6 @@ void MappedSink::give_up(std::string reason) {
     disk_.ring();  // Let go of what is prepared.
 }
 
-void MappedSink::close() {
-    if (map_ != nullptr) {
-        end_segment(EndMark::closed);
-    }
-    end();
-    work();
-}
-
 // --- The disk's thread ---------------------------------------------------------------------------
 
 void MappedSink::work() {
@@ -148,6 +140,15 @@ void MappedSink::work() {
     }
     prepare();
     touch();
+}
+
+// The shard's side is ours, too, now that it appends no more.
+void MappedSink::close() {
+    if (map_ != nullptr) {
+        end_segment(EndMark::closed);
+    }
+    end();
+    work();
 }
 
 bool MappedSink::has_work() { return !done_.empty(); }

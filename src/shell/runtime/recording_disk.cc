@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "base/check.h"
@@ -38,17 +39,29 @@ RecordingDisk::~RecordingDisk() {
     is_ending_.store(true);
     wake();
     thread_.join();
-    MUSTER_CHECK(sinks_.empty());
+    MUSTER_CHECK(jobs_.empty());
 }
 
 void RecordingDisk::add(RecordingSink& sink) {
     const std::lock_guard lock{mutex_};
-    sinks_.push_back(&sink);
+    jobs_.push_back({.sink = &sink});
 }
 
-void RecordingDisk::remove(RecordingSink& sink) {
-    const std::lock_guard lock{mutex_};
-    std::erase(sinks_, &sink);
+bool RecordingDisk::close(RecordingSink& sink, std::optional<Duration> patience) {
+    std::unique_lock lock{mutex_};
+    const auto job = std::ranges::find(jobs_, &sink, &Job::sink);
+    if (job != jobs_.end()) {
+        job->is_closing = true;
+        ring();
+    }
+    const auto is_closed = [&] {
+        return std::ranges::find(jobs_, &sink, &Job::sink) == jobs_.end();
+    };
+    if (patience) {
+        return done_.wait_for(lock, *patience, is_closed);
+    }
+    done_.wait(lock, is_closed);
+    return true;
 }
 
 void RecordingDisk::ring() noexcept {
@@ -74,19 +87,32 @@ void RecordingDisk::flush() {
     std::unique_lock lock{mutex_};
     const std::uint64_t mine = ++flush_count_;
     ring();
-    flushed_.wait(lock, [&] { return flush_done_count_ >= mine; });
+    done_.wait(lock, [&] { return flush_done_count_ >= mine; });
 }
 
 void RecordingDisk::work() {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     is_urgent_.store(false);
     const std::uint64_t flush_count = flush_count_;
-    for (RecordingSink* const sink : sinks_) {
-        sink->work();
+    for (std::size_t i = 0; i < jobs_.size();) {
+        const Job job = jobs_[i];
+        lock.unlock();  // Others may add and ask while this waits for the disk.
+        if (job.is_closing) {
+            job.sink->close();
+        } else {
+            job.sink->work();
+        }
+        lock.lock();
+        if (job.is_closing) {
+            jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(i));
+            done_.notify_all();
+        } else {
+            ++i;
+        }
     }
     if (flush_done_count_ != flush_count) {
         flush_done_count_ = flush_count;
-        flushed_.notify_all();
+        done_.notify_all();
     }
 }
 
@@ -96,7 +122,8 @@ void RecordingDisk::sleep(Sleep kind) {
     bool has_work = is_urgent_.load() || is_ending_.load();
     if (!has_work && kind == Sleep::until_rung) {
         const std::lock_guard lock{mutex_};
-        has_work = std::ranges::any_of(sinks_, &RecordingSink::has_work);
+        has_work = std::ranges::any_of(
+            jobs_, [](const Job& job) { return job.is_closing || job.sink->has_work(); });
     }
     if (!has_work) {
         pollfd event{event_.fd(), POLLIN, 0};

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "base/time.h"
 #include "shell/runtime/descriptor.h"
 
 namespace muster::runtime {
@@ -22,6 +24,8 @@ class RecordingSink;
 /// Owns:       its thread; outlives all writers that use it.
 /// Thread:     any may call.
 /// Idle:       sleeps without end until somebody rings.
+/// Hung disk:  holds up this thread alone, and who waits for it: flush(), close() without a bound,
+///             the destructor. No lock is held while it waits for the disk.
 class RecordingDisk {
 public:
     /// What of the disk may be slow or full; tests put their own here.
@@ -41,10 +45,13 @@ public:
 
     [[nodiscard]] const Calls& calls() const noexcept { return calls_; }
 
-    /// From now on the thread works for `sink`, until remove(), which returns when it does not any
-    /// more. Both may wait for the disk.
+    /// From now on the thread works for `sink`, which stays where it is until it is closed.
     void add(RecordingSink& sink);
-    void remove(RecordingSink& sink);
+
+    /// Has the thread close `sink`, to which nothing is appended any more, and then know it no
+    /// more. Waits for that, for `patience` at most; without one, as long as the disk takes.
+    /// Returns whether it is done; if not, it may be asked again, and `sink` must live on.
+    [[nodiscard]] bool close(RecordingSink& sink, std::optional<Duration> patience);
 
     /// A shard: there is work that must not wait. At most one system call, which does not wait.
     void ring() noexcept;
@@ -58,6 +65,11 @@ public:
 
 private:
     enum class Sleep : std::uint8_t { none, until_rung, for_a_while };
+
+    struct Job {
+        RecordingSink* sink = nullptr;
+        bool is_closing = false;
+    };
 
     void run();
     void work();
@@ -73,11 +85,11 @@ private:
     std::atomic<bool> is_urgent_{false};  // Set by who rings, cleared by the thread when it works.
     std::atomic<bool> is_ending_{false};  // Set by the destructor, read by the thread.
 
-    // Guards all below. Taken by the thread while it works, and by whoever adds, removes or
+    // Guards all below. Taken by the thread between two sinks, and by whoever adds, closes or
     // flushes, but never in append().
     std::mutex mutex_;
-    std::condition_variable flushed_;
-    std::vector<RecordingSink*> sinks_;
+    std::condition_variable done_;        // A sink was closed, or a flush is done.
+    std::vector<Job> jobs_;               // Others add at its end; the thread alone removes.
     std::uint64_t flush_count_ = 0;       // Asked for, by those who flush.
     std::uint64_t flush_done_count_ = 0;  // Done, by the thread.
 

@@ -17,8 +17,8 @@ namespace muster::runtime {
 
 /// Where the entries of one shard go: mapped segments (mode crash) or buffers (mode all).
 ///
-/// Thread: the shard appends; RecordingDisk's thread works. open() runs before, close() after the
-///         disk's thread knows of it.
+/// Thread: the shard appends; RecordingDisk's thread works, and closes when the shard appends no
+///         more. open() runs before the disk's thread knows of it.
 class RecordingSink {
 public:
     explicit RecordingSink(RecordingSettings settings) : settings_(std::move(settings)) {}
@@ -37,7 +37,8 @@ public:
     /// The disk's thread, which is about to sleep.
     [[nodiscard]] virtual bool has_work() = 0;
 
-    /// Ends the last segment in order and lets go of everything. May wait for the disk.
+    /// The disk's thread, last: ends the last segment in order and lets go of everything. Where the
+    /// disk refuses the rest, stops with that reason.
     virtual void close() = 0;
 
     [[nodiscard]] bool is_on() const noexcept { return is_on_.load(std::memory_order_acquire); }

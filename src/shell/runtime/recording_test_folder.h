@@ -1,12 +1,19 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -20,7 +27,8 @@
 #include "shell/runtime/recording_settings.h"
 #include "shell/runtime/recording_writer.h"
 
-// For the tests of recordings: a folder that goes away, and short ways to write and read.
+// For the tests of recordings: a folder that goes away, disks that hang or fill, and short ways to
+// write and read.
 namespace muster::runtime {
 
 using Mode = RecordingSettings::Mode;
@@ -72,6 +80,84 @@ public:
 
 private:
     std::filesystem::path path_;
+};
+
+/// Holds up whoever uses the disk, until it is opened.
+class Gate {
+public:
+    void set(bool is_open) {
+        const std::lock_guard lock{mutex_};
+        is_open_ = is_open;
+        changed_.notify_all();
+    }
+    /// So many may pass though it is closed: those who come from now on, before any who wait.
+    void let_pass(int count) {
+        const std::lock_guard lock{mutex_};
+        free_ = count;
+    }
+    /// Waits until somebody is held up.
+    void wait_for_visitor() {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, [this] { return visitors_ > 0; });
+    }
+
+    /// System calls that pass through it.
+    RecordingDisk::Calls calls() {
+        auto calls = RecordingDisk::system_calls();
+        calls.write = [this, write = calls.write](int fd, const void* bytes, std::size_t count) {
+            pass();
+            return write(fd, bytes, count);
+        };
+        calls.allocate = [this, allocate = calls.allocate](int fd, std::uint64_t bytes) {
+            pass();
+            return allocate(fd, bytes);
+        };
+        return calls;
+    }
+
+private:
+    void pass() {
+        std::unique_lock lock{mutex_};
+        if (free_ > 0) {
+            --free_;
+            return;
+        }
+        ++visitors_;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return is_open_; });
+        --visitors_;
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool is_open_ = true;
+    int free_ = 0;
+    int visitors_ = 0;
+};
+
+/// A disk that is full from some moment on.
+class FillingDisk {
+public:
+    void fill() { is_full_.store(true); }
+
+    /// System calls to it.
+    RecordingDisk::Calls calls() {
+        auto calls = RecordingDisk::system_calls();
+        calls.write = [this, write = calls.write](int fd, const void* bytes, std::size_t count) {
+            if (is_full_.load()) {
+                errno = ENOSPC;
+                return ssize_t{-1};
+            }
+            return write(fd, bytes, count);
+        };
+        calls.allocate = [this, allocate = calls.allocate](int fd, std::uint64_t bytes) {
+            return is_full_.load() ? ENOSPC : allocate(fd, bytes);
+        };
+        return calls;
+    }
+
+private:
+    std::atomic<bool> is_full_{false};  // Set by the test, read by the disk's thread.
 };
 
 inline std::unique_ptr<RecordingWriter> open_writer(RecordingSettings settings,

@@ -88,7 +88,9 @@ void RecordingWriter::append(std::string_view entry) noexcept {
     }
 }
 
-bool RecordingWriter::is_on() const noexcept { return sink_ != nullptr && sink_->is_on(); }
+bool RecordingWriter::is_on() const noexcept {
+    return sink_ != nullptr && !is_ended_ && sink_->is_on();
+}
 
 std::optional<std::string> RecordingWriter::take_stop_reason() {
     return sink_ == nullptr ? std::nullopt : sink_->take_stop_reason();
@@ -116,11 +118,12 @@ void RecordingWriter::flush() {
     }
 }
 
-void RecordingWriter::close() {
-    if (std::exchange(is_open_, false)) {
-        disk_.remove(*sink_);
-        sink_->close();
+bool RecordingWriter::close(std::optional<Duration> patience) {
+    is_ended_ = true;
+    if (is_open_) {
+        is_open_ = !disk_.close(*sink_, patience);
     }
+    return !is_open_;
 }
 
 }  // namespace muster::runtime

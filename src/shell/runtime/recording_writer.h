@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "shell/runtime/recording_disk.h"
 #include "shell/runtime/recording_settings.h"
 
@@ -60,8 +61,12 @@ public:
     /// Waits until all that was appended is in files and the next segments are prepared.
     void flush();
 
-    /// Writes what is left, and the mark that the recording ended in order. Waits for the disk.
-    void close();
+    /// Writes what is left, and the mark that the recording ended in order; is not on any more.
+    /// Waits for the disk, for `patience` at most; without one, as long as it takes. Returns
+    /// whether it is done. If not, it may be tried again; until it is done, the disk's thread works
+    /// on memory of this writer, whose destructor waits for it. Where the disk refuses the rest,
+    /// take_stop_reason() says so.
+    bool close(std::optional<Duration> patience = std::nullopt);
 
 private:
     RecordingWriter(std::unique_ptr<RecordingSink> sink, RecordingDisk& disk);
@@ -69,7 +74,8 @@ private:
     std::unique_ptr<RecordingSink> sink_;  // None in mode off.
     RecordingDisk& disk_;
     std::uint64_t entry_bytes_max_ = 0;
-    bool is_open_ = false;
+    bool is_open_ = false;   // Until the disk's thread has closed the sink.
+    bool is_ended_ = false;  // Nothing may be appended any more.
 };
 
 }  // namespace muster::runtime

@@ -8,9 +8,8 @@
 
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
+#include <chrono>
 #include <csignal>
-#include <mutex>
 #include <new>
 #include <thread>
 #include <vector>
@@ -24,25 +23,6 @@ namespace muster::runtime {
 namespace {
 
 using End = RecordingReader::End;
-
-/// Holds up the disk's thread until it is opened.
-class Gate {
-public:
-    void pass() {
-        std::unique_lock lock{mutex_};
-        changed_.wait(lock, [this] { return is_open_; });
-    }
-    void set(bool is_open) {
-        const std::lock_guard lock{mutex_};
-        is_open_ = is_open;
-        changed_.notify_all();
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool is_open_ = true;
-};
 
 TEST_CASE("what was appended is read back, in order, from as many segments as it took") {
     for (const Mode mode : {Mode::crash, Mode::all}) {
@@ -237,23 +217,12 @@ TEST_CASE("kill -9 leaves mode all with what the disk's thread has written, cut 
 TEST_CASE("a full disk stops the recording and nothing else, and what is there can be read") {
     for (const Mode mode : {Mode::crash, Mode::all}) {
         const RecordingFolder folder;
-        std::atomic<bool> is_full{false};
-        auto calls = RecordingDisk::system_calls();
-        calls.write = [&](int fd, const void* bytes, std::size_t count) -> ssize_t {
-            if (is_full.load()) {
-                errno = ENOSPC;
-                return -1;
-            }
-            return ::write(fd, bytes, count);
-        };
-        calls.allocate = [&](int fd, std::uint64_t bytes) {
-            return is_full.load() ? ENOSPC : ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-        };
-        RecordingDisk disk{calls};
+        FillingDisk filling;
+        RecordingDisk disk{filling.calls()};
         const auto writer = open_writer(folder.settings(mode), disk);
         append_numbered(*writer, 100);
         writer->flush();
-        is_full.store(true);
+        filling.fill();
         while (writer->is_on()) {
             append_numbered(*writer, 10);
             writer->flush();
@@ -300,16 +269,7 @@ TEST_CASE("a disk that stands still stops the recording, and append never waits 
     for (const Mode mode : {Mode::crash, Mode::all}) {
         const RecordingFolder folder;
         Gate gate;
-        auto calls = RecordingDisk::system_calls();
-        calls.write = [&](int fd, const void* bytes, std::size_t count) {
-            gate.pass();
-            return ::write(fd, bytes, count);
-        };
-        calls.allocate = [&](int fd, std::uint64_t bytes) {
-            gate.pass();
-            return ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-        };
-        RecordingDisk disk{calls};
+        RecordingDisk disk{gate.calls()};
         RecordingSettings settings = folder.settings(mode);
         settings.buffer_bytes_max = 1 << 20;
         const auto writer = open_writer(settings, disk);
@@ -329,6 +289,76 @@ TEST_CASE("a disk that stands still stops the recording, and append never waits 
         CHECK(is_numbered(read));
         CHECK(read.end == End::stopped);
     }
+}
+
+TEST_CASE("a disk that hangs holds up the end of a recording no longer than it may") {
+    for (const Mode mode : {Mode::crash, Mode::all}) {
+        const RecordingFolder folder;
+        Gate gate;
+        RecordingDisk disk{gate.calls()};
+        const auto writer = open_writer(folder.settings(mode), disk);
+        append_numbered(*writer, 3);
+        writer->flush();
+        gate.set(false);
+        while (writer->segment() == 0) {
+            writer->append(numbered_entry(writer->entries()));
+        }
+        gate.wait_for_visitor();  // The disk's thread hangs from here on.
+        CHECK_FALSE(writer->close(Duration::zero()));
+        CHECK_FALSE(writer->is_on());
+        const std::uint64_t entries = writer->entries();
+        writer->append("too late");
+        CHECK(writer->entries() == entries);
+        CHECK_FALSE(writer->close(std::chrono::milliseconds{1}));
+
+        gate.set(true);
+        CHECK(writer->close());
+        CHECK(writer->take_stop_reason() == std::nullopt);
+        const ReadResult read = read_all({folder.path() / "recordings"});
+        CHECK(read.error.detail == "");
+        CHECK(read.entries.size() == entries);
+        CHECK(is_numbered(read));
+        CHECK(read.end == End::closed);
+    }
+}
+
+TEST_CASE("one shard's recording may begin and end while the disk hangs for another's") {
+    const RecordingFolder folder;
+    Gate gate;
+    RecordingDisk disk{gate.calls()};
+    const auto one = open_writer(folder.settings(Mode::all), disk);
+    one->flush();
+    gate.set(false);
+    one->append("waits");
+    gate.wait_for_visitor();
+    RecordingSettings settings = folder.settings(Mode::all);
+    settings.shard = ShardId{4};
+    gate.let_pass(1);  // The header, which open() writes itself.
+    const auto other = open_writer(settings, disk);
+    other->append("waits, too");
+    CHECK_FALSE(other->close(Duration::zero()));
+    gate.set(true);
+    CHECK(other->close());
+    CHECK(one->is_on());
+    CHECK(one->close());
+}
+
+TEST_CASE("what the disk refuses at the very end is told as the reason") {
+    const RecordingFolder folder;
+    FillingDisk filling;
+    RecordingDisk disk{filling.calls()};
+    const auto writer = open_writer(folder.settings(Mode::all), disk);
+    append_numbered(*writer, 3);
+    writer->flush();
+    filling.fill();
+    CHECK(writer->close());  // Not even the end mark can be written.
+    const auto reason = writer->take_stop_reason();
+    REQUIRE(reason.has_value());
+    CHECK(reason->find("No space left on device") != std::string::npos);
+    const ReadResult read = read_all({folder.path() / "recordings"});
+    CHECK(read.error.detail == "");
+    CHECK(read.entries.size() == 3);
+    CHECK(read.end == End::cut_short);
 }
 
 TEST_CASE("an entry that no buffer of mode all can hold stops the recording") {
