@@ -11,7 +11,6 @@
 #include "cli/terminal.h"
 #include "core/gateway/encode.h"
 #include "core/wire/json_frames.h"
-#include "core/wire/json_writer.h"
 
 namespace muster::app {
 namespace {
@@ -75,12 +74,6 @@ void dump_state(roles::BucketReplay& replay, std::string_view queue) {
             }
         }
     }
-}
-
-std::string json_text(std::string_view text) {
-    std::string json;
-    wire::append_quoted(json, text);
-    return json;
 }
 
 }  // namespace muster::app

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "app/roles/bucket_replay.h"
@@ -12,8 +11,5 @@ namespace muster::app {
 /// `joined`; only `queue`, if it is not empty. Reading is an input: replay nothing afterwards.
 void dump_state(roles::WholeReplay& replay, std::string_view queue);
 void dump_state(roles::BucketReplay& replay, std::string_view queue);
-
-/// Returns `text` as a JSON string.
-[[nodiscard]] std::string json_text(std::string_view text);
 
 }  // namespace muster::app
