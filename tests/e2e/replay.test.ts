@@ -7,7 +7,7 @@ import { Command, muster } from "./command.ts";
 import { Peer } from "./peer.ts";
 import { binary, type Server, serverOfTest, type ServerOptions, temporaryFolder } from "./server.ts";
 
-/** The same program, but with inputs that kill it (src/base/poison.h). */
+/** The same program, but with inputs that kill it or that it decides otherwise (src/base/poison.h). */
 const poisoned = join(dirname(binary), "muster_poisoned");
 
 /** A server with one shard, so that all is in one recording. */
@@ -108,11 +108,72 @@ for (const [what, where, poison] of [
         const mended = await replay(server);
         expect(mended).toMatchObject({ code: 0, out: expect.stringContaining("the process died") });
         const against = await replay(server, "--against", poisoned);
-        expect(against).toMatchObject({ code: "signal SIGABRT", err: expect.stringContaining(line) });
+        expect(against).toMatchObject({ code: 1, err: expect.stringContaining(line) });
+        expect(against.out).toMatch(/first difference of the builds at entry \d+: an event of a socket/);
+        expect(against.out).toContain("other build: dies (SIGABRT)");
+        const both = await new Command([poisoned, "replay", folder, "--against", poisoned]).end();
+        expect(both).toMatchObject({ code: 1, out: expect.stringContaining("each dies (SIGABRT)") });
         const stack = await new Command([poisoned, "replay", folder, "--gdb"]).end();
         expect(stack.out + stack.err).toContain(line);
     });
 }
+
+test("two builds are held against each other: the same, or the first input that they decide otherwise", async () => {
+    const server = await recorded("all");
+    await live(server, "/room/1");
+    await server.stop();
+    const same = await replay(server, "--against", poisoned);
+    expect(same).toMatchObject({ code: 0, err: "" });
+    expect(same.out).toMatch(/both builds the same: \d+ inputs, \d+ entries; as recorded$/);
+
+    const other = await recorded("crash", { program: binary });
+    const alice = await Peer.login(other, "alice");
+    await alice.ask({ op: "join", q: "/room/1" });
+    await alice.ask({ op: "send", q: "/room/1", m: "chat", d: "as usual" });
+    await alice.ask({ op: "send", q: "/room/1", m: "chat", d: "another rule" });
+    await alice.ask({ op: "send", q: "/room/1", m: "chat", d: "as usual" });
+    await other.stop();
+    const told = await replay(other, "--against", poisoned);
+    expect(told).toMatchObject({ code: 1, err: "" });
+    expect(told.out).toMatch(
+        new RegExp(
+            [
+                String.raw`first difference of the builds at entry \d+: an event of a socket, \d+ bytes`,
+                String.raw`  recorded:    Published, /room/1 to the gateway of shard 0`,
+                String.raw`  this build:  Published, /room/1 to the gateway of shard 0`,
+                String.raw`  other build: OpReply, /room/1 to .*$`,
+            ].join("\n"),
+        ),
+    );
+    const json = JSON.parse((await replay(other, "--against", poisoned, "-o", "json")).out);
+    expect(json).toMatchObject({ shard: 0, whole: true, same: false, against: poisoned });
+    // Up to there, they are the same.
+    const entry = json.difference.entry as number;
+    const before = await replay(other, "--against", poisoned, "--until", `${entry}`);
+    expect(before).toMatchObject({ code: 0, out: expect.stringContaining("stopped where they were to") });
+    const behind = await replay(other, "--against", poisoned, "--until", "1000000");
+    expect(behind.code).toBe(1);
+});
+
+test("two builds that leave a recording in the same way are the same", async () => {
+    const server = await recorded("all", { program: poisoned });
+    const alice = await Peer.login(server, "alice");
+    await alice.ask({ op: "join", q: "/room/1" });
+    await alice.ask({ op: "send", q: "/room/1", m: "chat", d: "another rule" });
+    await alice.ask({ op: "send", q: "/room/1", m: "chat", d: "as usual" });
+    await server.stop();
+    const alone = await replay(server);
+    expect(alone).toMatchObject({ code: 1, out: expect.stringContaining("first difference at entry") });
+    const both = await replay(server, "--against", binary);
+    expect(both).toMatchObject({ code: 0, err: "" });
+    expect(both.out).toMatch(/both builds the same: .*; both differ from the recording from entry \d+ on$/);
+    // What is no build of ours, or one that cannot do this, is told so.
+    for (const program of ["/bin/true", "/bin/echo", "/no/such/program"]) {
+        const none = await replay(server, "--against", program);
+        expect(none.code).toBe(1);
+        expect(none.err).not.toBe("");
+    }
+});
 
 test("a server whose disk is full goes on without its recording, which is replayed as far as it goes", async () => {
     const server = await recorded("all", { runner: ["prlimit", "--fsize=100000"] });

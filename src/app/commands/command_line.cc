@@ -248,17 +248,22 @@ void add_replay_command(CLI::App& app, Arguments& a, Action& action) {
     replay->add_option(
         "--until", a.replay.until,
         "stop before that entry (412), or where a queue comes to a seq (/room/1@20)");
-    replay
-        ->add_option_function<std::string>(
-            "--dump", [&a](const std::string&) { a.replay.dumps_state = true; },
-            "`state`: print what each queue holds at the end, as JSON")
-        ->check(CLI::IsMember({"state"}));
+    CLI::Option* dump = replay
+                            ->add_option_function<std::string>(
+                                "--dump", [&a](const std::string&) { a.replay.dumps_state = true; },
+                                "`state`: print what each queue holds at the end, as JSON")
+                            ->check(CLI::IsMember({"state"}));
     replay->add_option("--queue", a.replay.queue, "with --dump: only this one");
     CLI::Option* gdb = replay->add_flag("--gdb", a.replay.in_gdb,
                                         "under gdb, which stops at --until or the crash");
-    replay->add_option("--against", a.replay.against, "another build of muster, which replays it")
-        ->excludes(gdb);
-    replay->add_flag("--go-on", a.replay.goes_on)->group("");  // For --gdb.
+    replay
+        ->add_option("--against", a.replay.against,
+                     "another build of muster: do the two make the same of every input?")
+        ->excludes(gdb)
+        ->excludes(dump);
+    replay->add_flag("--go-on", a.replay.goes_on)->group("");        // For --gdb.
+    replay->add_flag("--shadow", a.replay.is_shadow)->group("");     // For --against.
+    replay->add_option("--explain", a.replay.explained)->group("");  // Likewise.
     add_format(*replay, a);
     replay->callback([&a, &action] {
         action = [&a] {

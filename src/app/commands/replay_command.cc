@@ -10,8 +10,10 @@
 
 #include <fmt/format.h>
 
+#include "app/commands/replay_against.h"
 #include "app/commands/replay_dump.h"
 #include "app/commands/replay_report.h"
+#include "app/commands/replay_shadow.h"
 #include "app/commands/replay_sources.h"
 #include "app/roles/bucket_replay.h"
 #include "app/roles/whole_replay.h"
@@ -114,11 +116,14 @@ int replay_in_gdb(const ReplayArguments& arguments) {
     return become(std::move(words));
 }
 
-int replay_against(const ReplayArguments& arguments) {
-    std::vector<std::string> words{arguments.against};
-    const auto child = arguments_for_child(arguments);
-    words.insert(words.end(), child.begin(), child.end());
-    return become(std::move(words));
+int shadow(RecordingPaths files, const ReplayArguments& arguments, roles::ReplayLimits limits) {
+    const auto printed = print_shadow(
+        {.files = std::move(files), .limits = std::move(limits), .explained = arguments.explained});
+    if (!printed) {
+        cli::print_error(printed.error().detail, label(printed.error().code));
+        return cli::exit_failed;
+    }
+    return cli::exit_ok;
 }
 
 }  // namespace
@@ -132,13 +137,18 @@ int replay_command(const ReplayArguments& arguments) {
     if (arguments.in_gdb) {
         return replay_in_gdb(arguments);
     }
-    if (!arguments.against.empty()) {
-        return replay_against(arguments);
-    }
     const auto recordings = recordings_in(arguments.paths);
     if (!recordings) {
         cli::print_error(recordings.error().detail, label(recordings.error().code));
         return cli::exit_failed;
+    }
+    if (!arguments.against.empty()) {
+        return replay_against(
+            *recordings,
+            {.program = arguments.against, .until = arguments.until, .as_json = arguments.as_json});
+    }
+    if (arguments.is_shadow) {
+        return shadow(recordings->front(), arguments, *limits);
     }
     int code = cli::exit_ok;
     bool was_until_reached = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,14 @@ struct ReplayArguments {
     std::string queue;               ///< of --dump: only this one
     bool dumps_state = false;
     bool in_gdb = false;
-    std::string against;   ///< another build of this program, which is to replay it
+    std::string against;   ///< another build of this program, to be held against this one
     std::string program;   ///< this one
     bool goes_on = false;  ///< past `until`, as a debugger has been told of it
     bool as_json = false;
+
+    // For --against, of the two builds that it runs (replay_shadow.h).
+    bool is_shadow = false;
+    std::uint64_t explained = 0;
 };
 
 /// Replays a recording and says whether it went as it did then. Returns the program's exit code:

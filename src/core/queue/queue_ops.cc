@@ -274,7 +274,8 @@ Verdict Queue::send(const Op& op, const SendOp& send, actor::Context& ctx) {
         return busy(ErrorCode::busy, *wait);
     }
     const Limits& limits = settings_->limits;
-    if (send.data.size() > std::min(held.rules.payload_bytes_max, limits.payload_bytes_max)) {
+    if (send.data.size() > std::min(held.rules.payload_bytes_max, limits.payload_bytes_max) ||
+        is_decided_otherwise(send.data.bytes())) {
         return rejected(ErrorCode::too_big);
     }
     Payload data = send.data;
