@@ -50,7 +50,7 @@ void check_head(const RequestHead& head) {
     static constexpr std::array<std::string_view, 1> protocols = {"muster.v1.json"};
     const std::array<std::string, 1> origins = {"https://a.example"};
     std::string answer;
-    if (const auto upgrade = check_upgrade(head, {origins, true, protocols})) {
+    if (const auto upgrade = check_upgrade(head, {origins, true, protocols, true})) {
         append_upgrade_response(answer, *upgrade);
     } else {
         append_refusal(answer, upgrade.error());

@@ -114,10 +114,11 @@ tl::expected<WebSocketDecoder::Step, WebSocketError> WebSocketDecoder::next(
                     input = input.subspan(payload.size());
                     copy_masked(payload.data(), payload.data(), payload.size(), header.mask);
                     const std::string_view text{payload.data(), payload.size()};
-                    if (header.opcode == WebSocketOpcode::text && !is_valid_utf8(text)) {
+                    if (header.opcode == WebSocketOpcode::text && !header.is_deflated &&
+                        !is_valid_utf8(text)) {
                         return fail(Violation::bad_text);
                     }
-                    return deliver(header.opcode, text);
+                    return deliver(header.opcode, text, header.is_deflated);
                 }
                 begin_frame(header);
                 break;
@@ -157,8 +158,11 @@ WebSocketDecoder::Header WebSocketDecoder::read_header(std::span<const char> byt
     const unsigned opcode = first & 0x0fU;
     header.is_final = (first & 0x80U) != 0;
     header.opcode = static_cast<WebSocketOpcode>(opcode);
-    if ((first & 0x70U) != 0) {
-        return refused(Violation::reserved_bits);
+    if (const unsigned reserved = first & 0x70U; reserved != 0) {
+        header.is_deflated = reserved == 0x40U && (opcode == 1 || opcode == 2);
+        if (!header.is_deflated || !takes_deflated_) {
+            return refused(Violation::reserved_bits);
+        }
     }
     if ((opcode > 2 && opcode < 8) || opcode > 10) {
         return refused(Violation::reserved_opcode);
@@ -256,6 +260,7 @@ void WebSocketDecoder::begin_frame(const Header& header) noexcept {
     }
     if (opcode_ != WebSocketOpcode::continuation) {
         message_opcode_ = opcode_;
+        is_deflated_ = header.is_deflated;
         utf8_ = {};
     }
     message_cost_ += payload_left_;
@@ -282,7 +287,7 @@ WebSocketDecoder::Violation WebSocketDecoder::take_payload(std::span<char>& inpu
         return Violation::none;
     }
     message_bytes_ += count;
-    if (message_opcode_ == WebSocketOpcode::text && !utf8_.take({to, count})) {
+    if (message_opcode_ == WebSocketOpcode::text && !is_deflated_ && !utf8_.take({to, count})) {
         return Violation::bad_text;
     }
     return Violation::none;
@@ -323,16 +328,19 @@ tl::expected<WebSocketDecoder::Step, WebSocketError> WebSocketDecoder::end_frame
     if (opcode == WebSocketOpcode::text && !utf8_.is_complete()) {
         return fail(Violation::bad_text);
     }
-    return deliver(opcode, payload);
+    return deliver(opcode, payload, is_deflated_);
 }
 
 tl::expected<WebSocketDecoder::Step, WebSocketError> WebSocketDecoder::deliver(
-    WebSocketOpcode opcode, std::string_view payload) noexcept {
+    WebSocketOpcode opcode, std::string_view payload, bool is_deflated) noexcept {
+    const auto step = [&](Step::Kind kind) {
+        return Step{kind, is_deflated, CloseCode::none, payload};
+    };
     switch (opcode) {
-        case WebSocketOpcode::text: return Step{Step::Kind::text, CloseCode::none, payload};
-        case WebSocketOpcode::binary: return Step{Step::Kind::binary, CloseCode::none, payload};
-        case WebSocketOpcode::ping: return Step{Step::Kind::ping, CloseCode::none, payload};
-        case WebSocketOpcode::pong: return Step{Step::Kind::pong, CloseCode::none, payload};
+        case WebSocketOpcode::text: return step(Step::Kind::text);
+        case WebSocketOpcode::binary: return step(Step::Kind::binary);
+        case WebSocketOpcode::ping: return step(Step::Kind::ping);
+        case WebSocketOpcode::pong: return step(Step::Kind::pong);
         case WebSocketOpcode::close:
         case WebSocketOpcode::continuation: break;
     }
@@ -342,10 +350,12 @@ tl::expected<WebSocketDecoder::Step, WebSocketError> WebSocketDecoder::deliver(
     state_ = State::closed;
     message_opcode_ = WebSocketOpcode::continuation;  // Its rest will not be read.
     if (payload.empty()) {
-        return Step{Step::Kind::close, CloseCode::none, {}};
+        return step(Step::Kind::close);
     }
-    const auto code = static_cast<CloseCode>(read_big_endian(payload.substr(0, 2)));
-    return Step{Step::Kind::close, code, payload.substr(2)};
+    Step close = step(Step::Kind::close);
+    close.close_code = static_cast<CloseCode>(read_big_endian(payload.substr(0, 2)));
+    close.payload = payload.substr(2);
+    return close;
 }
 
 WebSocketDecoder::Violation WebSocketDecoder::check_close(std::string_view payload) noexcept {

@@ -13,8 +13,9 @@
 #include "base/error_code.h"
 #include "core/wire/utf8.h"
 
-/// WebSocket frames, both ways and for both sides. The handshake is in websocket_handshake.h.
-/// Source: RFC 6455; GUARANTEES.md section 7, rows 14-22.
+/// WebSocket frames, both ways and for both sides. The handshake is in websocket_handshake.h, what
+/// stands in a deflated message in deflate.h.
+/// Source: RFC 6455, RFC 7692; GUARANTEES.md section 7, rows 14-22.
 namespace muster::wire {
 
 enum class WebSocketOpcode : std::uint8_t {
@@ -68,14 +69,19 @@ public:
     struct Step {
         enum class Kind : std::uint8_t { need_more, text, binary, ping, pong, close };
         Kind kind = Kind::need_more;
+        bool is_deflated = false;                ///< of `text` and `binary`
         CloseCode close_code = CloseCode::none;  ///< of `close`
         /// The message, valid until the next call: a part of the input, or of the decoder's own
-        /// memory. Valid UTF-8 for `text`, and for the reason in `close`.
+        /// memory. Valid UTF-8 for `text` (not looked at where it is deflated), and for the reason
+        /// in `close`.
         std::string_view payload;
     };
 
     WebSocketDecoder(Side side, std::uint32_t message_bytes_max) noexcept
         : message_bytes_max_(message_bytes_max), side_(side) {}
+
+    /// From now on the peer may deflate its messages: both sides have agreed on it.
+    void take_deflated() noexcept { takes_deflated_ = true; }
 
     /// Takes bytes off the front of `input`, unmasking them where they lie. Call until it returns
     /// need_more: then all input is taken and its memory may be used for something else.
@@ -106,6 +112,7 @@ private:
         Violation violation = Violation::none;
         std::uint8_t size = 0;  ///< 0: more bytes are needed
         bool is_final = false;
+        bool is_deflated = false;  ///< of a message's first frame
         WebSocketOpcode opcode = WebSocketOpcode::continuation;
         std::uint64_t payload_bytes = 0;
         std::uint32_t mask = 0;
@@ -121,7 +128,8 @@ private:
     void make_room(std::uint32_t bytes);
     [[nodiscard]] tl::expected<Step, WebSocketError> end_frame() noexcept;
     [[nodiscard]] tl::expected<Step, WebSocketError> deliver(WebSocketOpcode opcode,
-                                                             std::string_view payload) noexcept;
+                                                             std::string_view payload,
+                                                             bool is_deflated = false) noexcept;
     [[nodiscard]] tl::unexpected<WebSocketError> fail(Violation violation) noexcept;
     void give_back() noexcept;
 
@@ -141,7 +149,9 @@ private:
     std::uint8_t control_bytes_ = 0;                          // In buffer_, after the message.
     WebSocketOpcode opcode_ = WebSocketOpcode::continuation;  // Of the present frame.
     WebSocketOpcode message_opcode_ = WebSocketOpcode::continuation;  // Of the unfinished message.
-    bool is_final_ = false;                                           // The present frame.
+    bool is_final_ : 1 = false;                                       // The present frame.
+    bool is_deflated_ : 1 = false;                                    // The unfinished message.
+    bool takes_deflated_ : 1 = false;  // Else RSV1 is a reserved bit like the others.
     Side side_;
     State state_ = State::header;
     Violation violation_ = Violation::none;  // Exactly while `failed`.
@@ -157,6 +167,11 @@ private:
 /// and returns that size. For who leaves room in front of a payload and encodes into one buffer.
 std::size_t write_server_frame_header(char* out, WebSocketOpcode opcode,
                                       std::size_t payload_bytes) noexcept;
+
+/// Says in a message's first frame, which begins at `frame`, that the message is deflated.
+inline void mark_deflated(char* frame) noexcept {
+    *frame = static_cast<char>(*frame | 0x40);  // RSV1; RFC 7692 section 6.
+}
 
 /// Appends a whole message as one frame, from server to client.
 void append_server_frame(std::string& out, WebSocketOpcode opcode, std::string_view payload);

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <iterator>
+#include <optional>
 
 #include "core/wire/base64.h"
+#include "core/wire/deflate_offer.h"
 #include "core/wire/http_response.h"
 #include "core/wire/sha1.h"
 
@@ -116,20 +120,22 @@ HttpResult<Upgrade> check_upgrade(const RequestHead& head, const UpgradePolicy& 
     if (!protocol) {
         return tl::unexpected<HttpRefusal>(protocol.error());
     }
-    return Upgrade{websocket_accept(*headers.find("Sec-WebSocket-Key")), *protocol};
+    return Upgrade{websocket_accept(*headers.find("Sec-WebSocket-Key")), *protocol,
+                   policy.takes_deflate ? answer_to_deflate_offers(headers) : std::string_view{}};
 }
 
 void append_upgrade_response(std::string& out, const Upgrade& upgrade) {
-    const HeaderField to{"Upgrade", "websocket"};
-    const HeaderField connection{"Connection", "Upgrade"};
-    const HeaderField accept{"Sec-WebSocket-Accept", upgrade.accept};
-    if (upgrade.protocol.empty()) {
-        append_response_head(out, 101, {to, connection, accept}, std::nullopt);
-    } else {
-        append_response_head(out, 101,
-                             {to, connection, accept, {"Sec-WebSocket-Protocol", upgrade.protocol}},
-                             std::nullopt);
+    std::array<HeaderField, 5> headers{{{"Upgrade", "websocket"},
+                                        {"Connection", "Upgrade"},
+                                        {"Sec-WebSocket-Accept", upgrade.accept}}};
+    std::size_t count = 3;
+    if (!upgrade.protocol.empty()) {
+        headers[count++] = {"Sec-WebSocket-Protocol", upgrade.protocol};
     }
+    if (!upgrade.deflate.empty()) {
+        headers[count++] = {"Sec-WebSocket-Extensions", upgrade.deflate};
+    }
+    append_response_head(out, 101, std::span(headers).first(count), std::nullopt);
 }
 
 void append_upgrade_request(std::string& out, const UpgradeRequest& request) {

@@ -7,9 +7,10 @@
 #include "base/result.h"
 #include "core/wire/http_head.h"
 
-/// How an HTTP request becomes a WebSocket, for both sides. No extension is ever answered, so none
-/// is ever in use (row 24). Credentials are not looked at here, and cookies nowhere.
-/// Source: RFC 6455 section 4; GUARANTEES.md section 7, rows 9-13 and 24.
+/// How an HTTP request becomes a WebSocket, for both sides. The only extension that a server may
+/// answer is permessage-deflate; a client asks for none. Credentials are not looked at here, and
+/// cookies nowhere.
+/// Source: RFC 6455 section 4; GUARANTEES.md section 7, rows 9-13, 24 and 25.
 namespace muster::wire {
 
 /// What a server lets in.
@@ -21,12 +22,15 @@ struct UpgradePolicy {
     bool allows_same_host = false;
     /// Subprotocols that are spoken here.
     std::span<const std::string_view> protocols;
+    /// Whether messages may be deflated, where a client offers it (deflate_offer.h).
+    bool takes_deflate = false;
 };
 
 /// An upgrade that may be answered.
 struct Upgrade {
-    std::string accept;         ///< for `Sec-WebSocket-Accept`
-    std::string_view protocol;  ///< the client's first that we speak; empty where it named none
+    std::string accept;             ///< for `Sec-WebSocket-Accept`
+    std::string_view protocol;      ///< the client's first that we speak; empty where it named none
+    std::string_view deflate = {};  ///< for `Sec-WebSocket-Extensions`; empty: nothing is deflated
 };
 
 /// Checks a request for a WebSocket; its path is the caller's matter.

@@ -23,6 +23,7 @@ struct Bench {
         {"Sec-WebSocket-Key", std::string{good_key}}};
     std::vector<std::string> origins = {"https://game.example.com"};
     bool allows_same_host = false;
+    bool takes_deflate = false;
     std::string text;
     RequestHead head;
 
@@ -34,7 +35,7 @@ struct Bench {
         text += "\r\n";
         HeadScan scan;
         REQUIRE(parse_request_head(text, scan, head) == text.size());
-        return check_upgrade(head, {origins, allows_same_host, spoken});
+        return check_upgrade(head, {origins, allows_same_host, spoken, takes_deflate});
     }
 
     // The status that the request is refused with; 101 where it is not.
@@ -177,7 +178,7 @@ TEST_CASE("row 12: a cookie changes nothing") {
     CHECK(bench.status() == 101);
 }
 
-TEST_CASE("row 24: compression that is offered is not answered") {
+TEST_CASE("row 24: compression that is offered is not answered while it is off") {
     Bench bench;
     bench.set("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits");
     const auto upgrade = bench.check();
@@ -185,6 +186,19 @@ TEST_CASE("row 24: compression that is offered is not answered") {
     std::string out;
     append_upgrade_response(out, *upgrade);
     CHECK(out.find("Extensions") == std::string::npos);
+}
+
+TEST_CASE("row 25: while it is on, an offer is answered without context takeover") {
+    Bench bench;
+    bench.takes_deflate = true;
+    CHECK(bench.check()->deflate.empty());
+    bench.set("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits");
+    bench.set("Sec-WebSocket-Protocol", "muster.v1.json");
+    std::string out;
+    append_upgrade_response(out, bench.check().value());
+    CHECK(out.ends_with(
+        "Sec-WebSocket-Protocol: muster.v1.json\r\nSec-WebSocket-Extensions: permessage-deflate; "
+        "server_no_context_takeover; client_no_context_takeover\r\n\r\n"));
 }
 
 TEST_CASE("an upgrade with a body is answered 400") {

@@ -124,6 +124,45 @@ TEST_CASE("a message that lies whole in the input is shown there, without a copy
     CHECK(decoder.buffered_bytes() == 0);
 }
 
+TEST_CASE("deflated messages are shown as they came, once both sides have agreed on them") {
+    constexpr int deflated = 0x40;
+    std::string bytes = frame(deflated + text, "\xff\x01") +
+                        frame(deflated + binary + unfinished, "\xfe") + frame(ping, "p") +
+                        frame(more, "\xfd") + frame(text, "plain");
+    CHECK(said_of(bytes) == "error:1002 ");
+    for (const std::size_t piece_bytes : {bytes.size(), std::size_t{1}}) {
+        WebSocketDecoder decoder{Side::server, limit};
+        decoder.take_deflated();
+        std::string log;
+        for (std::size_t at = 0; at < bytes.size(); at += piece_bytes) {
+            std::string piece = bytes.substr(at, piece_bytes);
+            std::span<char> input{piece};
+            for (auto step = decoder.next(input).value(); step.kind != Kind::need_more;
+                 step = decoder.next(input).value()) {
+                log += step.is_deflated ? "deflated:" : "plain:";
+                log += step.payload;
+                log += ' ';
+            }
+        }
+        CHECK(log == "deflated:\xff\x01 plain:p deflated:\xfe\xfd plain:plain ");
+    }
+}
+
+TEST_CASE("RSV1 is an error in control frames, continuations and beside other reserved bits") {
+    for (const int first : {0x40 + ping, 0x40 + close, 0x40 + more, 0x60 + text, 0x50 + text,
+                            0x20 + text, 0x40 + 3}) {
+        for (const std::string& before : {std::string(), frame(text + unfinished, "a")}) {
+            WebSocketDecoder decoder{Side::server, limit};
+            decoder.take_deflated();
+            std::string bytes = before + frame(first, "");
+            std::span<char> input{bytes};
+            const auto step = decoder.next(input);
+            REQUIRE_FALSE(step.has_value());
+            CHECK(step.error().close_code == CloseCode::protocol_error);
+        }
+    }
+}
+
 TEST_CASE("an idle decoder holds no memory, and gives back what a message in parts took") {
     CHECK(sizeof(WebSocketDecoder) <= 56);
     Feed feed;
