@@ -76,6 +76,15 @@ constexpr SettingRow duration(std::string_view path, std::string_view help) {
 }
 
 template <auto section, auto member>
+constexpr SettingRow flag(std::string_view path, std::string_view help) {
+    return {path, help,
+            [](const TomlValue& value, Settings& settings) {
+                return take(as_bool(value), settings.*section.*member);
+            },
+            [](const Settings& settings) { return fmt::format("{}", settings.*section.*member); }};
+}
+
+template <auto section, auto member>
 constexpr SettingRow rate(std::string_view path, std::string_view help) {
     return {
         path, help,
@@ -196,13 +205,12 @@ constexpr std::array table{
     SettingRow{"gateway.origins", "Web pages that may connect, such as \"https://example.com\".",
                &read_origins,
                [](const S& settings) { return quoted_texts(settings.gateway.origins); }},
-    SettingRow{
+    flag<&S::gateway, &G::allow_token_in_query>(
         "gateway.allow_token_in_query",
-        "Whether ?token=… is accepted, for clients that cannot send a hello.",
-        [](const TomlValue& value, S& settings) {
-            return take(as_bool(value), settings.gateway.allow_token_in_query);
-        },
-        [](const S& settings) { return fmt::format("{}", settings.gateway.allow_token_in_query); }},
+        "Whether ?token=… is accepted, for clients that cannot send a hello."),
+    flag<&S::gateway, &G::deflate>(
+        "gateway.deflate",
+        "Whether longer WebSocket messages are compressed for clients that offer it."),
 
     count<&S::queue, &Q::members_max, 1, 1'000'000>("queue.members_max", "Members of one queue."),
     count<&S::queue, &Q::mounts_max, 1, 1'024>("queue.mounts_max", "Mounts of one queue."),

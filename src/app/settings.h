@@ -61,6 +61,7 @@ struct GatewaySettings {
     queue::RateLimit op_rate{.per_second = 40, .burst = 80};  ///< of one connection
     std::vector<std::string> origins;  ///< of web pages that may connect: "https://example.com"
     bool allow_token_in_query = false;
+    bool deflate = false;
     friend bool operator==(const GatewaySettings&, const GatewaySettings&) = default;
 };
 

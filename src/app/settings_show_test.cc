@@ -80,7 +80,9 @@ TEST_CASE("settings are shown as JSON") {
     const std::string shown = show(parsed(sample), {.as_json = true});
     CHECK(shown.starts_with(R"({"dev":false,"listen":{"client":"[::1]:80","admin":)"));
     CHECK(contains(shown, R"("shards":3,)"));
-    CHECK(contains(shown, R"("origins":["https://example.com"],"allow_token_in_query":false})"));
+    CHECK(contains(
+        shown,
+        R"("origins":["https://example.com"],"allow_token_in_query":false,"deflate":false})"));
     CHECK(contains(shown, R"("token_key":[{"kid":"a","alg":"HS256","secret_file":"/keys/a",)"));
     CHECK(contains(shown, R"("mounts":{"a.b":{"type":"state","write":"owner",)"));
     CHECK(shown.ends_with("}}}]}"));

@@ -93,6 +93,7 @@ TEST_CASE("an empty file means the defaults that GUARANTEES.md promises") {
     CHECK(settings.gateway.ping_interval == Duration{15s});
     CHECK(settings.gateway.dead_after == Duration{35s});
     CHECK(settings.gateway.op_rate == queue::RateLimit{.per_second = 40, .burst = 80});
+    CHECK_FALSE(settings.gateway.deflate);
     CHECK(settings.queue == queue::Limits{});
     CHECK(settings.session.resume_time == Duration{120s});
     CHECK(settings.log.target == observe::LogTarget{});
@@ -114,6 +115,7 @@ frame_bytes_max = "128KiB"
 op_rate = "10/s burst 30"
 origins = ["https://example.com", "http://localhost:5173"]
 allow_token_in_query = true
+deflate = true
 [log]
 target = "udp:logs.example.com:514"
 level = "warning"
@@ -129,6 +131,7 @@ folder_bytes_max = "100GiB"
     CHECK(settings.gateway.op_rate == queue::RateLimit{.per_second = 10, .burst = 30});
     CHECK(settings.gateway.origins.size() == 2);
     CHECK(settings.gateway.allow_token_in_query);
+    CHECK(settings.gateway.deflate);
     CHECK(settings.log.target.kind == observe::LogTargetKind::udp);
     CHECK(settings.log.level == observe::Severity::warning);
     CHECK(settings.recording.mode == RecordMode::all);

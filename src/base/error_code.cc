@@ -96,8 +96,10 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "Use a WebSocket library instead of own framing. If one is used already, look for a proxy in "
      "between that does not know WebSocket."},
     {ErrorCode::bad_utf8, "bad_utf8", no_http, not_retryable,
-     "A text frame was not valid UTF-8, so the connection was closed with 1007.",
-     "Bytes were sent as text: binary data, or text in another encoding.",
+     "A text frame was not valid UTF-8, or a compressed one was damaged, so the connection was "
+     "closed with 1007.",
+     "Bytes were sent as text: binary data, or text in another encoding. Of a compressed message: "
+     "bytes that are no deflate data, or that build on an earlier message.",
      "Encode text as UTF-8. Send bytes as base64 under `b`, or with the protobuf subprotocol."},
     {ErrorCode::abuse, "abuse", no_http, not_retryable,
      "The client was cut off for its behaviour, so the connection was closed with 1008.",
@@ -106,8 +108,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "Look for a loop that sends without waiting. Wait for answers: 32 open operations per queue "
      "are allowed, and M2022 says when to slow down."},
     {ErrorCode::frame_too_big, "frame_too_big", 413, not_retryable,
-     "One message was bigger than the server takes: 64 KiB on a client connection, 256 KiB in an "
-     "HTTP body.",
+     "One message was bigger than the server takes: 64 KiB on a client connection (also once it is "
+     "inflated), 256 KiB in an HTTP body.",
      "A file or a big document was put into one message.",
      "Keep files elsewhere and send their address. What is overwritten bit by bit belongs into the "
      "keys of a state mount, each of its own. Operators: `gateway.frame_bytes_max` and "

@@ -65,6 +65,7 @@ BenchSite site() {
     BenchSite with;
     with.is_dev = false;
     with.gateway.token_keys = token_keys();
+    with.gateway.takes_deflate = true;
     return with;
 }
 

@@ -60,6 +60,7 @@ Result<std::shared_ptr<const roles::Site>> make_site(const app::Settings& settin
     gateway->allowed_origins = settings.gateway.origins;
     gateway->is_dev = settings.is_dev;
     gateway->allows_token_in_query = settings.gateway.allow_token_in_query;
+    gateway->takes_deflate = settings.gateway.deflate;
     if (settings.is_dev) {
         gateway->pages = built_in_pages();
     }

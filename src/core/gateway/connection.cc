@@ -180,17 +180,16 @@ void Connection::receive_from(wire::WebSocketDecoder& decoder, std::span<char> b
         switch (step->kind) {
             case Kind::need_more: return;
             case Kind::text:
-                if (encoding() == Encoding::json) {
-                    take_message(step->payload, ctx);
-                } else {
-                    close(ErrorCode::protocol, "muster.v1.proto speaks in binary frames", ctx);
-                }
-                break;
             case Kind::binary:
-                if (encoding() == Encoding::proto) {
-                    take_message(step->payload, ctx);
+                if ((step->kind == Kind::text) != is_json(encoding())) {
+                    close(ErrorCode::protocol,
+                          is_json(encoding()) ? "muster.v1.json speaks in text frames"
+                                              : "muster.v1.proto speaks in binary frames",
+                          ctx);
+                } else if (step->is_deflated) {
+                    take_deflated(step->payload, ctx);
                 } else {
-                    close(ErrorCode::protocol, "muster.v1.json speaks in text frames", ctx);
+                    take_message(step->payload, ctx);
                 }
                 break;
             case Kind::ping:

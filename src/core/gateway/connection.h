@@ -151,6 +151,7 @@ private:
     void receive_frames(std::span<char> bytes, Context& ctx);
     void receive_from(wire::WebSocketDecoder& decoder, std::span<char> bytes, Context& ctx);
     void receive_from(wire::LengthDecoder& decoder, std::span<char> bytes, Context& ctx);
+    void take_deflated(std::string_view bytes, Context& ctx);
     void take_message(std::string_view bytes, Context& ctx);
     [[nodiscard]] Result<void> parse(std::string_view bytes, Context& ctx) const;
     void keep_early(std::string_view bytes, Context& ctx);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "core/gateway/connection.h"
 #include "core/gateway/settings.h"
@@ -96,7 +97,8 @@ bool Connection::answer_request(Context& ctx) {
 }
 
 void Connection::upgrade(std::string_view query, Context& ctx) {
-    const wire::UpgradePolicy policy{ctx.settings.allowed_origins, ctx.settings.is_dev, protocols};
+    const wire::UpgradePolicy policy{ctx.settings.allowed_origins, ctx.settings.is_dev, protocols,
+                                     ctx.settings.takes_deflate};
     const auto upgrade = wire::check_upgrade(ctx.work.head, policy);
     if (!upgrade) {
         refuse_request(upgrade.error(), ctx);
@@ -114,8 +116,14 @@ void Connection::upgrade(std::string_view query, Context& ctx) {
     become(State::awaiting_hello);
     since_ = ctx.now;
     put(SharedText(response), Weight::normal, ctx);
+    const bool is_deflated = !upgrade->deflate.empty();
+    if (is_deflated) {
+        std::get<wire::WebSocketDecoder>(decoder_).take_deflated();
+    }
     if (upgrade->protocol == proto_protocol) {
-        outgoing_.speak(Encoding::proto);
+        outgoing_.speak(is_deflated ? Encoding::proto_deflated : Encoding::proto);
+    } else {
+        outgoing_.speak(is_deflated ? Encoding::json_deflated : Encoding::json);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "core/wire/json_frames.h"
 #include "core/wire/names.h"
 #include "core/wire/proto_frames.h"
+#include "core/wire/utf8.h"
 
 namespace muster::gateway {
 namespace {
@@ -71,6 +72,17 @@ std::string_view missing_field(const wire::ClientFrame& frame) {
 
 }  // namespace
 
+void Connection::take_deflated(std::string_view bytes, Context& ctx) {
+    const auto message = ctx.work.inflater.inflate(bytes, ctx.settings.limits.frame_bytes_max);
+    if (!message) {
+        close(message.error().code, message.error().why, ctx);
+    } else if (is_json(encoding()) && !wire::is_valid_utf8(*message)) {
+        close(ErrorCode::bad_utf8, "a text message is not UTF-8", ctx);
+    } else {
+        take_message(*message, ctx);
+    }
+}
+
 void Connection::take_message(std::string_view bytes, Context& ctx) {
     ++ctx.counters.frames_in;
     if (state_ == State::attaching || state_ == State::fencing) {
@@ -86,7 +98,7 @@ void Connection::take_message(std::string_view bytes, Context& ctx) {
 
 // Reads a frame into the workspace.
 Result<void> Connection::parse(std::string_view bytes, Context& ctx) const {
-    if (encoding() == Encoding::json) {
+    if (is_json(encoding())) {
         return wire::parse_client_frame(bytes, ctx.work.unescaped, ctx.work.frame);
     }
     return wire::proto::parse_client_frame(bytes, ctx.work.frame);

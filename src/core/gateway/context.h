@@ -11,7 +11,9 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "core/actor/actor.h"
+#include "core/gateway/encode.h"
 #include "core/gateway/messages.h"
+#include "core/wire/deflate.h"
 #include "core/wire/frames.h"
 #include "core/wire/http_head.h"
 
@@ -34,7 +36,8 @@ struct Wish {
 
 /// Buffers that all connections of a shard share, because only one of them works at a time.
 struct Workspace {
-    std::string encoded;
+    EncodeSpace encoded;
+    wire::Inflater inflater;
     std::string unescaped;
     std::string path;
     wire::ClientFrame frame;

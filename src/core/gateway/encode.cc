@@ -31,24 +31,40 @@ wire::StateFrame state_frame(const QueueName& queue, const queue::StateChanged& 
     return frame;
 }
 
-}  // namespace
-
-SharedText finish_frame(Encoding encoding, std::string& scratch) {
-    const std::size_t payload_bytes = scratch.size() - header_room;
-    if (encoding == Encoding::proto_tcp) {
-        const std::size_t start = header_room - wire::length_bytes;
-        wire::write_length(scratch.data() + start, payload_bytes);
-        return SharedText(std::string_view(scratch).substr(start));
-    }
+// Writes a WebSocket header in front of the payload at header_room, and returns where it begins.
+std::size_t write_header(Encoding encoding, std::string& bytes) {
+    const std::size_t payload_bytes = bytes.size() - header_room;
     const std::size_t start = header_room - wire::server_frame_header_size(payload_bytes);
     const auto opcode =
-        encoding == Encoding::json ? wire::WebSocketOpcode::text : wire::WebSocketOpcode::binary;
-    wire::write_server_frame_header(scratch.data() + start, opcode, payload_bytes);
-    return SharedText(std::string_view(scratch).substr(start));
+        is_json(encoding) ? wire::WebSocketOpcode::text : wire::WebSocketOpcode::binary;
+    wire::write_server_frame_header(bytes.data() + start, opcode, payload_bytes);
+    return start;
+}
+
+}  // namespace
+
+SharedText finish_frame(Encoding encoding, EncodeSpace& space) {
+    const std::size_t payload_bytes = space.plain.size() - header_room;
+    if (encoding == Encoding::proto_tcp) {
+        const std::size_t start = header_room - wire::length_bytes;
+        wire::write_length(space.plain.data() + start, payload_bytes);
+        return SharedText(std::string_view(space.plain).substr(start));
+    }
+    if (is_deflated(encoding) && payload_bytes >= wire::Deflater::message_bytes_min) {
+        space.deflated.assign(header_room, '\0');
+        const auto payload = std::string_view(space.plain).substr(header_room);
+        if (space.deflater.append(space.deflated, payload)) {
+            const std::size_t start = write_header(encoding, space.deflated);
+            wire::mark_deflated(space.deflated.data() + start);
+            return SharedText(std::string_view(space.deflated).substr(start));
+        }
+    }
+    const std::size_t start = write_header(encoding, space.plain);
+    return SharedText(std::string_view(space.plain).substr(start));
 }
 
 SharedText encode_event(const QueueName& queue, const queue::Event& event, const EventPart& part,
-                        Encoding encoding, std::string& scratch) {
+                        Encoding encoding, EncodeSpace& space) {
     if (const auto* posted = std::get_if<queue::MessagePosted>(&event.body)) {
         wire::MsgFrame frame;
         frame.queue = queue.text();
@@ -58,13 +74,13 @@ SharedText encode_event(const QueueName& queue, const queue::Event& event, const
         frame.from = event.from.text();
         frame.time_ms = event.time.ms;
         frame.data = data_of(posted->data);
-        return encode(frame, encoding, scratch);
+        return encode(frame, encoding, space);
     }
     if (const auto* changed = std::get_if<queue::StateChanged>(&event.body)) {
         wire::StateFrame frame = state_frame(queue, *changed, part.changes);
         frame.seq = event.seq;
         frame.prev = part.prev;
-        return encode(frame, encoding, scratch);
+        return encode(frame, encoding, space);
     }
     if (const auto* member = std::get_if<queue::MemberChanged>(&event.body)) {
         wire::MembersFrame frame;
@@ -79,7 +95,7 @@ SharedText encode_event(const QueueName& queue, const queue::Event& event, const
         } else {
             frame.gone.push_back({member->user.text(), text_of(member->reason)});
         }
-        return encode(frame, encoding, scratch);
+        return encode(frame, encoding, space);
     }
     const auto& mount = std::get<queue::MountChanged>(event.body);
     wire::MountChangeFrame frame;
@@ -90,7 +106,7 @@ SharedText encode_event(const QueueName& queue, const queue::Event& event, const
     if (mount.rules) {
         frame.type = mount.rules->kind == queue::MountKind::state ? "state" : "message";
     }
-    return encode(frame, encoding, scratch);
+    return encode(frame, encoding, space);
 }
 
 std::vector<wire::MountFrame> mount_frames(const queue::Content& content) {

@@ -10,6 +10,7 @@
 #include "base/shared_text.h"
 #include "core/gateway/encoding.h"
 #include "core/queue/messages.h"
+#include "core/wire/deflate.h"
 #include "core/wire/frames.h"
 #include "core/wire/json_frames.h"
 #include "core/wire/proto_frames.h"
@@ -20,19 +21,26 @@ namespace muster::gateway {
 /// Room that is left in front of a payload for its WebSocket header or its length.
 inline constexpr std::size_t header_room = 10;
 
-/// Returns `scratch`'s payload, which begins at header_room, as the bytes that leave.
-[[nodiscard]] SharedText finish_frame(Encoding encoding, std::string& scratch);
+/// Where frames are made; one is enough for all connections of a shard.
+struct EncodeSpace {
+    std::string plain;
+    std::string deflated;
+    wire::Deflater deflater;
+};
 
-/// Returns one server frame as the bytes that leave. `scratch` is overwritten.
+/// Returns the payload in `space.plain`, which begins at header_room, as the bytes that leave.
+[[nodiscard]] SharedText finish_frame(Encoding encoding, EncodeSpace& space);
+
+/// Returns one server frame as the bytes that leave. `space` is overwritten.
 template <typename Frame>
-[[nodiscard]] SharedText encode(const Frame& frame, Encoding encoding, std::string& scratch) {
-    scratch.assign(header_room, '\0');
-    if (encoding == Encoding::json) {
-        wire::append_frame(scratch, frame);
+[[nodiscard]] SharedText encode(const Frame& frame, Encoding encoding, EncodeSpace& space) {
+    space.plain.assign(header_room, '\0');
+    if (is_json(encoding)) {
+        wire::append_frame(space.plain, frame);
     } else {
-        wire::proto::append_frame(scratch, frame);
+        wire::proto::append_frame(space.plain, frame);
     }
-    return finish_frame(encoding, scratch);
+    return finish_frame(encoding, space);
 }
 
 /// Of one event, what its receiver gets: `prev` is given where it has not just seen seq - 1,
@@ -44,8 +52,7 @@ struct EventPart {
 
 /// Returns the frame for one event.
 [[nodiscard]] SharedText encode_event(const QueueName& queue, const queue::Event& event,
-                                      const EventPart& part, Encoding encoding,
-                                      std::string& scratch);
+                                      const EventPart& part, Encoding encoding, EncodeSpace& space);
 
 /// The mounts of a queue with the present value of state. Views into `content`.
 [[nodiscard]] std::vector<wire::MountFrame> mount_frames(const queue::Content& content);

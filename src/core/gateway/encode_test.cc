@@ -24,9 +24,10 @@ queue::Event event_of(Body body, Seq seq = 20) {
 
 std::string encoded(const queue::Event& event, std::optional<Seq> prev = {},
                     std::span<const std::uint32_t> changes = {}) {
-    std::string scratch = "what was there before";
+    EncodeSpace space;
+    space.plain = "what was there before";
     return text_in(
-        encode_event(room, event, {.prev = prev, .changes = changes}, Encoding::json, scratch));
+        encode_event(room, event, {.prev = prev, .changes = changes}, Encoding::json, space));
 }
 
 queue::Member member(std::string_view info, std::string_view role = {}, bool is_online = true) {

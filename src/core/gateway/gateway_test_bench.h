@@ -29,16 +29,18 @@
 namespace muster::gateway {
 
 // For tests that hold of every encoding: TEST_CASE_TEMPLATE("…", Wire, Json, Proto, ProtoTcp).
+// What is particular to those with permessage-deflate is in deflate_rows_test.cc.
 using Json = std::integral_constant<Encoding, Encoding::json>;
 using Proto = std::integral_constant<Encoding, Encoding::proto>;
 using ProtoTcp = std::integral_constant<Encoding, Encoding::proto_tcp>;
 
 inline constexpr std::string_view token_secret = "a secret of thirty-two bytes ...";
 
-/// Settings of a site in --dev that knows one key for tokens, `k1`.
+/// Settings of a site in --dev that knows one key for tokens, `k1`, and deflates for who offers it.
 [[nodiscard]] inline Settings settings_for_tests() {
     Settings settings;
     settings.is_dev = true;
+    settings.takes_deflate = true;
     REQUIRE(settings.token_keys.add_hs256("k1", token_secret).has_value());
     settings.secret.bytes.fill(7);
     return settings;

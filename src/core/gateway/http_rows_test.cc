@@ -1,4 +1,4 @@
-// GUARANTEES.md section 7, rows 1 to 13 and 24: what comes before the WebSocket.
+// GUARANTEES.md section 7, rows 1 to 13: what comes before the WebSocket.
 #include <chrono>
 #include <string>
 
@@ -216,15 +216,6 @@ TEST_CASE("row 13: a token in the query string is refused with 401 unless it is 
                                            bench.token("carol", 600s)));
         CHECK(bench.take_one<user::Attach>().user == "carol");
     }
-}
-
-TEST_CASE("row 24: permessage-deflate is not taken up, and the upgrade goes on without it") {
-    GatewayBench bench;
-    TestPeer& peer = bench.peers.open();
-    bench.peers.send(peer, upgrade_request("Sec-WebSocket-Extensions: permessage-deflate\r\n"));
-    CHECK(peer.status() == 101);
-    CHECK(peer.http.find("Extensions") == std::string::npos);
-    CHECK_FALSE(peer.is_ended);
 }
 
 // ---- Beside the table ------------------------------------------------------------------------

@@ -20,6 +20,7 @@ struct Settings {
     std::vector<std::string> allowed_origins;   ///< of browsers' pages
     bool is_dev = false;                        ///< users without tokens; pages of the same host
     bool allows_token_in_query = false;
+    bool takes_deflate = false;                 ///< where a client offers permessage-deflate
     std::vector<Page> pages;                    ///< served to browsers; empty outside --dev
 };
 

@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "core/gateway/encoding.h"
 #include "core/gateway/messages.h"
+#include "core/wire/deflate.h"
 #include "core/wire/json_frames.h"
 #include "core/wire/length_frames.h"
 #include "core/wire/proto_frames.h"
@@ -27,7 +28,7 @@ namespace muster::gateway {
 /// Returns a client's message in its encoding, without framing. An op that nobody knows, or that is
 /// only for servers, becomes a body that is so.
 [[nodiscard]] inline std::string message_of(Encoding encoding, std::string_view json) {
-    if (encoding == Encoding::json) {
+    if (is_json(encoding)) {
         return std::string(json);
     }
     constexpr int unknown_body = 500;
@@ -48,7 +49,7 @@ namespace muster::gateway {
 
 /// Returns a server's message as JSON, whatever it came in.
 [[nodiscard]] inline std::string json_of(Encoding encoding, std::string_view message) {
-    if (encoding == Encoding::json) {
+    if (is_json(encoding)) {
         return std::string(message);
     }
     const auto frame = wire::proto::parse_server_frame(message);
@@ -73,7 +74,8 @@ public:
     std::string http;               ///< all answers before the upgrade, and that to it
     std::deque<std::string> texts;  ///< JSON frames that no test has looked at yet
     std::size_t pongs = 0;
-    int close_code = 0;  ///< 0: no close frame came
+    std::size_t deflated_count = 0;  ///< of the messages that came
+    int close_code = 0;              ///< 0: no close frame came
     std::string close_reason;
     bool is_ended = false;  ///< the server closes the socket
     bool is_blocked = false;
@@ -95,6 +97,9 @@ public:
                 return;
             }
             is_upgraded_ = true;
+            if (has_agreed_on_deflate()) {
+                decoder_.take_deflated();
+            }
             came = http.substr(end + 4);
             http.resize(end + 4);
         }
@@ -134,6 +139,11 @@ public:
         return last;
     }
 
+    /// Returns whether the upgrade's answer takes up permessage-deflate.
+    [[nodiscard]] bool has_agreed_on_deflate() const {
+        return http.find("Sec-WebSocket-Extensions: permessage-deflate") != std::string::npos;
+    }
+
 private:
     static constexpr std::uint32_t frame_bytes_max = 64 * 1024 * 1024;
 
@@ -147,8 +157,8 @@ private:
                 case Kind::need_more: return;
                 case Kind::text:
                 case Kind::binary:
-                    MUSTER_CHECK((step->kind == Kind::text) == (encoding == Encoding::json));
-                    texts.push_back(json_of(encoding, step->payload));
+                    MUSTER_CHECK((step->kind == Kind::text) == is_json(encoding));
+                    texts.push_back(json_of(encoding, message_in(*step)));
                     break;
                 case Kind::pong: ++pongs; break;
                 case Kind::close:
@@ -158,6 +168,16 @@ private:
                 case Kind::ping: MUSTER_CHECK(false);
             }
         }
+    }
+
+    std::string_view message_in(const wire::WebSocketDecoder::Step& step) {
+        if (!step.is_deflated) {
+            return step.payload;
+        }
+        ++deflated_count;
+        const auto inflated = inflater_.inflate(step.payload, frame_bytes_max);
+        MUSTER_CHECK(inflated.has_value());
+        return *inflated;
     }
 
     void take_length_frames(std::string& came) {
@@ -182,6 +202,7 @@ private:
     bool is_upgraded_ = false;
     wire::LengthDecoder length_decoder_{frame_bytes_max};
     wire::WebSocketDecoder decoder_{wire::WebSocketDecoder::Side::client, frame_bytes_max};
+    wire::Inflater inflater_;
 };
 
 /// A request that is upgraded, with further header lines (each with its end) and query.
@@ -197,6 +218,18 @@ private:
     return request;
 }
 
+/// The header lines with which a client asks for an encoding.
+[[nodiscard]] inline std::string headers_for(Encoding encoding) {
+    std::string lines;
+    if (!is_json(encoding)) {
+        lines += "Sec-WebSocket-Protocol: muster.v1.proto\r\n";
+    }
+    if (is_deflated(encoding)) {
+        lines += "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    }
+    return lines;
+}
+
 /// A client's text frame over WebSocket.
 [[nodiscard]] inline std::string text_frame(std::string_view text) {
     std::string frame;
@@ -204,16 +237,20 @@ private:
     return frame;
 }
 
-/// A client's message with its framing.
+/// A client's message with its framing; deflated where that is agreed on and makes it smaller.
 [[nodiscard]] inline std::string framed(Encoding encoding, std::string_view message) {
     std::string frame;
     if (encoding == Encoding::proto_tcp) {
         wire::append_length_frame(frame, message);
-    } else {
-        wire::append_client_frame(frame,
-                                  encoding == Encoding::json ? wire::WebSocketOpcode::text
-                                                             : wire::WebSocketOpcode::binary,
-                                  message, 0x3a5c9e71);
+        return frame;
+    }
+    std::string deflated;
+    const bool is_smaller = is_deflated(encoding) && wire::Deflater().append(deflated, message);
+    wire::append_client_frame(
+        frame, is_json(encoding) ? wire::WebSocketOpcode::text : wire::WebSocketOpcode::binary,
+        is_smaller ? deflated : message, 0x3a5c9e71);
+    if (is_smaller) {
+        wire::mark_deflated(frame.data());
     }
     return frame;
 }
@@ -241,10 +278,9 @@ public:
         if (speaks == Encoding::proto_tcp) {
             return peer;
         }
-        send(peer, upgrade_request(speaks == Encoding::proto
-                                       ? "Sec-WebSocket-Protocol: muster.v1.proto\r\n"
-                                       : ""));
+        send(peer, upgrade_request(headers_for(speaks)));
         MUSTER_CHECK(peer.status() == 101);
+        MUSTER_CHECK(peer.has_agreed_on_deflate() == is_deflated(speaks));
         return peer;
     }
 
