@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import type { Server } from "./server.ts";
 import { Arrivals, within } from "./wait.ts";
 
@@ -34,9 +34,12 @@ export class Peer {
         });
     }
 
-    /** Connects; ends with the running test. `token` and others go into the `hello`. */
-    static async connect(server: Pick<Server, "webSocketUrl">): Promise<Peer> {
-        const peer = new Peer(new WebSocket(server.webSocketUrl, "muster.v1.json"));
+    /** Connects; ends with the running test. Offers permessage-deflate, unless `options` do not. */
+    static async connect(
+        server: Pick<Server, "webSocketUrl">,
+        options: ClientOptions = {},
+    ): Promise<Peer> {
+        const peer = new Peer(new WebSocket(server.webSocketUrl, "muster.v1.json", options));
         onTestFinished(() => peer.socket.terminate());
         const failed = peer.ended.then(({ code }) => Promise.reject(new Error(`closed: ${code}`)));
         await within(Promise.race([once(peer.socket, "open"), failed]), "an open WebSocket");
@@ -110,10 +113,10 @@ export class Raw {
         return raw;
     }
 
-    /** Connects and upgrades to a WebSocket. */
-    static async upgraded(address: string): Promise<Raw> {
+    /** Connects and upgrades to a WebSocket, with headers as upgradeRequest() has them. */
+    static async upgraded(address: string, change: Record<string, string> = {}): Promise<Raw> {
         const raw = await Raw.connect(address);
-        raw.write(upgradeRequest(address));
+        raw.write(upgradeRequest(address, change));
         await raw.read("\r\n\r\n");
         if (!raw.text.startsWith("HTTP/1.1 101 ")) {
             throw new Error(`no upgrade: ${raw.text}`);
