@@ -18,8 +18,15 @@ constexpr int raw_window_bits_max = -15;  // Negative: without zlib's own header
 
 constexpr std::size_t first_message_bytes = 4096;
 
+// A block of a few bytes may cost 6 us for its tables and hold nothing. Who compresses a message
+// has no use for many: so many are free, and one more for so many bytes that come out.
+constexpr std::size_t free_blocks = 64;
+constexpr std::size_t bytes_per_block = 128;
+
 constexpr WebSocketError damaged{CloseCode::bad_text, ErrorCode::bad_utf8,
                                  "a compressed message is damaged"};
+constexpr WebSocketError too_many_blocks{CloseCode::bad_text, ErrorCode::bad_utf8,
+                                         "a compressed message has too many blocks"};
 constexpr WebSocketError too_big{CloseCode::too_big, ErrorCode::frame_too_big,
                                  "the message is too big once it is inflated"};
 
@@ -75,7 +82,7 @@ struct Inflater::Stream {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    enum class Taken : std::uint8_t { all, to_last_block, damaged, too_big };
+    enum class Taken : std::uint8_t { all, to_last_block, damaged, too_many_blocks, too_big };
 
     // Puts what `part` holds behind the first `size` bytes of `message`, up to `most` of them.
     Taken take(std::string_view part, std::string& message, std::size_t most) {
@@ -88,27 +95,33 @@ struct Inflater::Stream {
             z.next_out = reinterpret_cast<Bytef*>(message.data() + size);
             const std::size_t room = std::min(message.size(), most) - size;
             z.avail_out = static_cast<uInt>(room);
-            const int result = ::inflate(&z, Z_SYNC_FLUSH);
+            const int result = ::inflate(&z, Z_BLOCK);
             size += room - z.avail_out;
             if (size == most) {
                 return Taken::too_big;
             }
-            if (result == Z_STREAM_END) {
+            if (result == Z_STREAM_END || (is_between_blocks() && is_last_block())) {
                 return Taken::to_last_block;
             }
-            if (result != Z_OK && result != Z_BUF_ERROR) {
+            const bool is_stuck = result == Z_BUF_ERROR && z.avail_in > 0 && z.avail_out > 0;
+            if ((result != Z_OK && result != Z_BUF_ERROR) || is_stuck) {
                 return Taken::damaged;
             }
-            if (z.avail_out > 0) {
+            if (is_between_blocks() && ++blocks > free_blocks + size / bytes_per_block) {
+                return Taken::too_many_blocks;
+            }
+            if (z.avail_in == 0 && z.avail_out > 0) {
                 return Taken::all;
             }
         }
     }
 
     [[nodiscard]] bool is_between_blocks() const noexcept { return (z.data_type & 128) != 0; }
+    [[nodiscard]] bool is_last_block() const noexcept { return (z.data_type & 64) != 0; }
 
     z_stream z{};
     std::size_t size = 0;
+    std::size_t blocks = 0;
 };
 
 Inflater::Inflater() noexcept = default;
@@ -121,12 +134,14 @@ tl::expected<std::string_view, WebSocketError> Inflater::inflate(std::string_vie
     } else {
         inflateReset(&stream_->z);
         stream_->size = 0;
+        stream_->blocks = 0;
     }
     using Taken = Stream::Taken;
     const std::size_t most = std::size_t{bytes_max} + 1;
     const auto message = [&] { return std::string_view(message_).substr(0, stream_->size); };
     switch (stream_->take(deflated, message_, most)) {
         case Taken::damaged: return tl::unexpected(damaged);
+        case Taken::too_many_blocks: return tl::unexpected(too_many_blocks);
         case Taken::too_big: return tl::unexpected(too_big);
         case Taken::to_last_block:
             // Some mark a block as the last one. Then comes what is left of an empty one, or
@@ -138,6 +153,7 @@ tl::expected<std::string_view, WebSocketError> Inflater::inflate(std::string_vie
         case Taken::all: break;
     }
     switch (stream_->take(tail, message_, most)) {
+        case Taken::too_many_blocks: return tl::unexpected(too_many_blocks);
         case Taken::too_big: return tl::unexpected(too_big);
         case Taken::all:
             if (stream_->is_between_blocks()) {

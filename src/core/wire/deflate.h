@@ -62,7 +62,8 @@ public:
     /// Returns the message, valid until the next call. Is done once `bytes_max` are exceeded:
     /// neither time nor memory goes into more than one byte above them.
     /// Errors: too_big for that; bad_text (1007, as for other data that is not what its frame says)
-    /// for bytes that are damaged or do not end where a block ends. Does not look for UTF-8.
+    /// for bytes that are damaged, do not end where a block ends, or are cut into more blocks than
+    /// anybody needs (each costs time, also an empty one). Does not look for UTF-8.
     [[nodiscard]] tl::expected<std::string_view, WebSocketError> inflate(std::string_view deflated,
                                                                          std::uint32_t bytes_max);
 

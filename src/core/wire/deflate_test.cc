@@ -107,6 +107,28 @@ TEST_CASE("row 25: inflating stops at the limit") {
     }
 }
 
+TEST_CASE("a message of hundreds of blocks that hold nothing is refused") {
+    const auto empty_blocks = [](int count) {
+        std::string bytes;
+        for (int i = 0; i < count; ++i) {
+            bytes += "\x00\x00\x00\xff\xff"s;
+        }
+        return bytes + "\x00"s;
+    };
+    CHECK(inflated(empty_blocks(50)).empty());
+    CHECK(inflated(empty_blocks(100)) == "1007");
+    CHECK(inflated(empty_blocks(13'000)) == "1007");
+    // Whoever flushes after every line still gets through.
+    std::string lines;
+    std::string bytes;
+    for (int i = 0; i < 200; ++i) {
+        const std::string line(300, static_cast<char>('a' + i % 26));
+        lines += line;
+        bytes += deflated(line) + "\x00\x00\xff\xff"s;
+    }
+    CHECK(inflated(bytes + "\x00"s) == lines);
+}
+
 TEST_CASE("what does not get smaller is left as it is") {
     std::string out = "before";
     Deflater deflater;
