@@ -151,6 +151,7 @@ private:
     void receive_frames(std::span<char> bytes, Context& ctx);
     void receive_from(wire::WebSocketDecoder& decoder, std::span<char> bytes, Context& ctx);
     void receive_from(wire::LengthDecoder& decoder, std::span<char> bytes, Context& ctx);
+    [[nodiscard]] bool take_inflated(std::size_t bytes, Context& ctx);
     void take_deflated(std::string_view bytes, Context& ctx);
     void take_message(std::string_view bytes, Context& ctx);
     [[nodiscard]] Result<void> parse(std::string_view bytes, Context& ctx) const;
@@ -207,6 +208,7 @@ private:
     Instant token_ends_ = Instant::max();  ///< with its grace; never in dev without one
     RateMeter ops_;
     RateMeter pings_;
+    RateMeter inflated_;
     std::unique_ptr<SigningIn> signing_in_;
     std::vector<Following> following_;
     RareList<Joining> joining_;

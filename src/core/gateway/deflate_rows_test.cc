@@ -160,6 +160,20 @@ TEST_CASE("row 25: deflate data that is damaged, or builds on earlier data, clos
     }
 }
 
+TEST_CASE("row 25: a flood of small frames that inflate to big ones closes with 1008") {
+    Deflating d;
+    TestPeer& alice = d.bench.user("alice");
+    const std::string bomb = frame(whole_text, deflated(long_ping(60'000)));
+    for (int i = 0; i < 30; ++i) {  // 30 times 59 KiB are within the burst of 2 MiB.
+        d.bench.peers.send(alice, bomb);
+    }
+    CHECK(alice.close_code == 0);
+    for (int i = 0; i < 10; ++i) {
+        d.bench.peers.send(alice, bomb);
+    }
+    d.bench.check_closed(alice, 1008, "M1028", &d.bob);
+}
+
 TEST_CASE("row 21: text that is not UTF-8 once it is inflated closes with 1007") {
     Deflating peers;
     peers.check_closed(frame(whole_text, deflated('"' + long_text + "\xff\"")), 1007, "M1027");

@@ -48,7 +48,7 @@ private:
 
 /// Makes messages whole again.
 ///
-/// Owns:       40 KiB from the first message on, and the last message. One is enough for all
+/// Owns:       40 KiB from the first message on, and room for the biggest message so far. One is enough for all
 ///             connections of a shard.
 /// Thread:     its owner's.
 /// Invariants: what comes out depends on the message alone, not on those before it.
