@@ -55,6 +55,14 @@ test("set without d has no data, with null it has", () => {
     expect(hex(proto.encode(`${set},"d":null}`))).toContain(hex(Buffer.from("null")));
 });
 
+test("a length beyond the end is an error, however long it says that it is", () => {
+    const lengths = ["80f0ffffffffffffff01", "ffffffffffffffffff01", "ffffffffffffffff7f", "05"];
+    for (const length of lengths) {
+        const bytes = Buffer.from(`0a${length}0000`, "hex");
+        expect(() => decode(bytes)).toThrow(RangeError);
+    }
+});
+
 test("numbers are written up to 2^53", () => {
     expect(hex(proto.encode('{"op":"ack","n":9007199254740992}'))).toBe("2209088080808080808010");
 });

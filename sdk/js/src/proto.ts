@@ -169,13 +169,13 @@ function read(name: string, bytes: Uint8Array): Json {
             // Of negative numbers only the sign is exact; the server's times are never below 0.
             value += (byte & 127) * 2 ** (7 * i);
             if (byte < 128) {
-                return value < 2 ** 63 ? value : value - 2 ** 64;
+                return value < 2 ** 63 ? value : Math.min(value - 2 ** 64, -1);
             }
         }
         throw new RangeError("a number has no end");
     };
     const part = (size: number): Uint8Array => {
-        if (at + size > bytes.length) {
+        if (size < 0 || size > bytes.length - at) {
             throw new RangeError("a length goes past the end");
         }
         at += size;
