@@ -10,8 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/container/flat_map.hpp>
-
 #include "base/rate.h"
 #include "base/result.h"
 #include "core/actor/actor.h"
@@ -38,8 +36,7 @@ struct QueueSettings {
 /// gateway shards that follow the queue.
 ///
 /// Owns:       the original Content, the op records, the fences, the subscribers.
-/// Invariants: `content_` is set exactly while the queue exists. Every change of it is an Event
-/// that
+/// Invariants: `content_` is set exactly while the queue exists. Every change of it is an Event that
 ///             has been published, in the order of seq. Outputs of one step follow the order in
 ///             which things happened: an op's events come before its verdict. What nobody has
 ///             written to, joined or listened to for its idle time goes away.
@@ -123,9 +120,8 @@ private:
     std::optional<Content> content_;
     CreateOp definition_;  ///< what the queue was created as; its template is always named
     ClientRecords clients_;
-    boost::container::flat_map<UserId, Cep, NameOrder>
-        fences_;                          ///< of members: the largest cep seen
-    std::map<RateKey, RateMeter> rates_;  ///< of those that wrote a short while ago
+    std::map<UserId, Cep, NameOrder> fences_;  ///< of members: the largest cep seen
+    std::map<RateKey, RateMeter> rates_;       ///< of those that wrote a short while ago
     IdempotencyTable idempotent_;
     std::vector<Subscriber> subscribers_;
     std::optional<Instant> idle_since_;  ///< while there is neither member nor subscriber
