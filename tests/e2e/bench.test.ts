@@ -77,4 +77,9 @@ test("bench says why it cannot begin", async () => {
     expect(state).toMatchObject({ code: 3, err: expect.stringContaining("only Muster") });
     const text = await muster(["bench", "rooms", "--rate", "fast"]);
     expect(text.code).toBe(2);
+    const kafka = await muster(["bench", "rooms", "--peer", "kafka"]);
+    expect(kafka).toMatchObject({ code: 2, err: expect.stringContaining("muster-proto,nats,redis") });
+    const help = await muster(["bench", "rooms", "--help"]);
+    expect(help.out).toMatch(/--peer[^\n]*nats/);
+    expect(help.out).not.toMatch(/[\0-\x08]/);
 });

@@ -111,12 +111,18 @@ void add_bench_commands(CLI::App& app, std::function<void(std::function<int()>)>
         }
         CLI::App* command = bench->add_subcommand(std::string(name_of(work)), help);
         command->add_option("--server", options.server)->capture_default_str();
-        command->add_option("--peer", options.peer, "what kind of server it is")
-            ->transform(CLI::CheckedTransformer(
-                std::map<std::string, bench::Peer>{{"muster", bench::Peer::muster},
-                                                   {"muster-proto", bench::Peer::muster_proto},
-                                                   {"redis", bench::Peer::redis},
-                                                   {"nats", bench::Peer::nats}}));
+        const std::map<std::string, bench::Peer> peers{{"muster", bench::Peer::muster},
+                                                       {"muster-proto", bench::Peer::muster_proto},
+                                                       {"nats", bench::Peer::nats},
+                                                       {"redis", bench::Peer::redis}};
+        command
+            ->add_option_function<std::string>(
+                "--peer",
+                [peers, arguments](const std::string& name) {
+                    arguments->options.peer = peers.at(name);
+                },
+                "what kind of server it is")
+            ->check(CLI::IsMember(peers));
         if (work != bench::Work::creates) {
             command->add_option("--clients", options.clients)
                 ->check(CLI::Range(1, 500'000))
