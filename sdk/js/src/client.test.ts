@@ -93,7 +93,7 @@ describe("connect()", () => {
         expect(token).toHaveBeenCalledTimes(1);
         await vi.advanceTimersByTimeAsync(10_000);
         socket().drop();
-        await settle();
+        await vi.advanceTimersByTimeAsync(1000);
         expect(token).toHaveBeenCalledTimes(2);
         expect(sockets).toHaveLength(2);
         socket().accept();
@@ -271,12 +271,13 @@ describe("a queue", () => {
         queue.on("joined", ({ resume, again }) => told.push([resume, again]));
         await vi.advanceTimersByTimeAsync(10_000);
         socket().drop();
+        await vi.advanceTimersByTimeAsync(1000);
         socket().accept();
         socket().hello();
         const resume = { chat: "gap 21..25", scores: "snapshot" } as const;
         const scores = { type: "state", value: { alice: 100 } } as const;
         socket().receive(joined(30, { resume, mounts: { scores } }));
-        expect(states).toEqual(["connecting", "online", "resuming", "online"]);
+        expect(states).toEqual(["connecting", "online", "offline", "resuming", "online"]);
         expect(told).toEqual([[resume, true]]);
         expect(queue.state("scores").get("alice")).toBe(100);
     });
@@ -386,7 +387,7 @@ describe("the shell", () => {
         const { socket, sockets } = await online();
         await vi.advanceTimersByTimeAsync(15_000);
         expect(socket().written()).toEqual([{ op: "ping" }]);
-        await vi.advanceTimersByTimeAsync(20_000);
+        await vi.advanceTimersByTimeAsync(21_000);
         expect(sockets).toHaveLength(2);
         expect(sockets[0]?.closed).toEqual([[4006, expect.any(String)]]);
         expect(vi.getTimerCount()).toBe(1);

@@ -1,6 +1,7 @@
 #include "core/client/client.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 #include <variant>
 
@@ -20,6 +21,7 @@ constexpr std::uint32_t bad_tokens_max = 2;
 /// the connection is over. Source: GUARANTEES.md 5.11.
 std::optional<ErrorCode> reason_of(std::uint16_t close_code) noexcept {
     switch (close_code) {
+        case 1001: return ErrorCode::drain;
         case 1002: return ErrorCode::framing;
         case 1007: return ErrorCode::bad_utf8;
         case 1008: return ErrorCode::abuse;
@@ -56,6 +58,18 @@ std::optional<ErrorCode> take_code_from(std::string& detail) {
     }
     detail = rest.empty() ? std::string{} : std::string{rest.substr(2)};
     return info->code;
+}
+
+/// Returns the wish in the text of a close, as `retry_ms=700`; 0 where there is none.
+Duration retry_wish_of(std::string_view detail) {
+    constexpr std::string_view label = "retry_ms=";
+    const std::size_t at = detail.find(label);
+    std::uint32_t wish_ms = 0;
+    if (at != detail.npos) {
+        const std::string_view digits = detail.substr(at + label.size());
+        std::from_chars(digits.data(), digits.data() + digits.size(), wish_ms);
+    }
+    return std::chrono::milliseconds{wish_ms};
 }
 
 Duration random_up_to(Duration longest, Rng& rng) {
@@ -268,6 +282,7 @@ Client::State Client::up_time_passed(Context& ctx) {
         return give_socket_up(ctx, 1001, ErrorCode::silent, "nothing was heard for 35 s");
     }
     if (move_at_ && ctx.now >= *move_at_) {
+        avoided_server_ = server_;
         return reconnect_now(ctx);
     }
     if (ctx.now >= last_said_ + ping_interval_) {
@@ -298,13 +313,14 @@ Client::State Client::connect(Context& ctx) {
 Client::State Client::open_socket(Context& ctx) {
     const std::size_t count = settings_.server_count;
     std::size_t index = 0;
-    if (last_server_ && count > 1) {
+    if (avoided_server_ && count > 1) {
         index = ctx.rng.below(count - 1);
-        index += index >= *last_server_ ? 1 : 0;  // Another one than last time.
+        index += index >= *avoided_server_ ? 1 : 0;
     } else {
         index = ctx.rng.below(count);
     }
-    last_server_ = index;
+    server_ = index;
+    avoided_server_ = index;  // Until it lets us in.
     socket_ = SocketId{++last_socket_.value};
     deadline_ = ctx.now + connect_timeout;
     ctx.outbox.emplace_back(OpenSocket{*socket_, index});
@@ -355,7 +371,16 @@ Client::State Client::socket_closed(const SocketClosed& closed, Context& ctx) {
             reason = code;
         }
     }
-    retry_after_ = std::max(retry_after_, closed.retry_after);
+    retry_after_ = std::max({retry_after_, closed.retry_after, retry_wish_of(closed.detail)});
+    if (move_at_) {
+        // It went before our moment had come. All its clients are without a server now, and the
+        // spread is what the others can take.
+        reason = reason.value_or(ErrorCode::drain);
+        retry_after_ = std::max(retry_after_, *move_at_ - ctx.now);
+    }
+    if (reason && sends_elsewhere(*reason)) {
+        avoided_server_ = server_;
+    }
     if (state_ == State::up && ctx.now - up_since_ >= steady_after) {
         failure_count_ = 0;
     }
@@ -380,6 +405,13 @@ Client::State Client::socket_closed(const SocketClosed& closed, Context& ctx) {
         default: break;
     }
     return wait(ctx, reason, std::move(detail));
+}
+
+// Any other end says nothing against the server: where all are cut at once, as when it is started
+// again, they must spread over all servers, and not all go to the only other one.
+bool Client::sends_elsewhere(ErrorCode reason) noexcept {
+    return reason == ErrorCode::drain || reason == ErrorCode::overload ||
+           reason == ErrorCode::upstream || reason == ErrorCode::silent;
 }
 
 void Client::connection_ended() {

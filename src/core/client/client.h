@@ -19,7 +19,7 @@
 namespace muster::client {
 
 struct Settings {
-    std::size_t server_count = 1;  ///< at least 1; one of them is picked at random
+    std::size_t server_count = 1;  ///< at least 1; each attempt picks one of them at random
     std::string user{};            ///< instead of a token, for servers in --dev
 };
 
@@ -119,6 +119,7 @@ private:
     State stop(Context& ctx);
     State refused_for_good(Context& ctx, ErrorCode reason, std::string detail);
     void connection_ended();
+    [[nodiscard]] static bool sends_elsewhere(ErrorCode reason) noexcept;
     void send_hello(Context& ctx);
     void send(wire::ClientFrame frame, Context& ctx);
     [[nodiscard]] static wire::ClientFrame frame_of(wire::ClientOp op);
@@ -216,7 +217,9 @@ private:
     // Connection.
     std::optional<SocketId> socket_;
     SocketId last_socket_;
-    std::optional<std::size_t> last_server_;
+    std::size_t server_ = 0;  // Of the present or the last attempt.
+    // Not to be picked while there is another one: it did not let us in, or it sent us away.
+    std::optional<std::size_t> avoided_server_;
     Instant deadline_;  // idle: of the next attempt; fetching_token, connecting: of this one.
     std::uint32_t failure_count_ = 0;
     std::optional<ErrorCode> bye_;  // Why the server is about to close.
@@ -226,7 +229,7 @@ private:
     Instant last_heard_;
     Instant last_said_;
     Duration ping_interval_ = std::chrono::seconds{15};
-    std::optional<Instant> move_at_;  // The server asked us to go elsewhere.
+    std::optional<Instant> move_at_;  // Our moment in the spread of a server that drains.
 
     std::uint64_t mail_shown_ = 0;
     std::uint64_t mail_taken_ = 0;

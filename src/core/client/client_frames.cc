@@ -38,6 +38,7 @@ void Client::welcome(const wire::HelloFrame& frame, Context& ctx) {
     bad_token_count_ = 0;
     token_refusal_.reset();
     retry_after_ = Duration::zero();
+    avoided_server_.reset();
     ping_interval_ =
         std::chrono::seconds{frame.ping_s == 0 ? 15U : std::min(frame.ping_s, ping_s_max)};
     plan_next_token(ctx);

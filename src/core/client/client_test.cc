@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -95,14 +96,90 @@ TEST_CASE("of two servers one is picked at random, and the other one after a fai
     for (std::uint64_t seed = 0; seed < 400; ++seed) {
         Bench bench{{.server_count = 2, .user = "alice"}, seed};
         bench.step(Start{});
-        const std::size_t first = bench.all<OpenSocket>().front()->server_index;
+        const std::size_t first = bench.picked_server();
         ++picked.at(first);
         bench.cut();
         bench.wait_for_socket();
-        CHECK(bench.all<OpenSocket>().front()->server_index == 1 - first);
+        CHECK(bench.picked_server() == 1 - first);
     }
     CHECK(picked[0] > 150);
     CHECK(picked[1] > 150);
+}
+
+TEST_CASE("after a cut all servers are equal again, so that no shares are swapped or lost") {
+    std::array<int, 3> picked{};
+    for (std::uint64_t seed = 0; seed < 600; ++seed) {
+        Bench bench{{.server_count = 3, .user = "alice"}, seed};
+        bench.go_online();
+        bench.cut();
+        bench.wait_for_socket();
+        ++picked.at(bench.picked_server());
+    }
+    for (const int count : picked) {
+        CHECK(count > 140);
+    }
+}
+
+TEST_CASE("a server that sends its clients away, or hangs, is not picked next") {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        for (const std::uint16_t code : std::array<std::uint16_t, 3>{1001, 1013, 4013}) {
+            Bench bench{{.server_count = 2, .user = "alice"}, seed};
+            bench.step(Start{});
+            const std::size_t first = bench.picked_server();
+            bench.sign_in();
+            bench.cut(code);
+            bench.wait_for_socket();
+            CHECK(bench.picked_server() == 1 - first);
+        }
+        Bench bench{{.server_count = 2, .user = "alice"}, seed};
+        bench.step(Start{});
+        const std::size_t first = bench.picked_server();
+        bench.sign_in();
+        bench.pass(Client::silence_max);
+        bench.wait_for_socket();
+        CHECK(bench.picked_server() == 1 - first);
+    }
+}
+
+// 4 standard deviations of 10,000 fair choices are 2 %.
+TEST_CASE(
+    "10,000 clients of two servers share them fairly, also after one was away and came back") {
+    constexpr std::size_t clients_count = 10'000;
+    const auto is_fair = [](std::size_t count) { return count >= 4'800 && count <= 5'200; };
+    std::vector<std::unique_ptr<Bench>> benches;
+    std::array<std::size_t, 2> shares{};
+    for (std::uint64_t seed = 0; seed < clients_count; ++seed) {
+        benches.push_back(
+            std::make_unique<Bench>(Settings{.server_count = 2, .user = "alice"}, seed));
+        benches.back()->step(Start{});
+        ++shares.at(benches.back()->picked_server());
+        benches.back()->sign_in();
+    }
+    CHECK(is_fair(shares[0]));
+
+    std::size_t moved = 0;
+    for (const auto& bench : benches) {  // Server 1 is killed, and refuses who comes back.
+        if (bench->picked_server() == 1) {
+            bench->cut();
+            bench->wait_for_socket();
+            if (bench->picked_server() == 1) {
+                bench->cut();
+                bench->wait_for_socket();
+            }
+            REQUIRE(bench->picked_server() == 0);
+            bench->sign_in();
+            ++moved;
+        }
+    }
+    CHECK(moved == shares[1]);
+
+    shares = {};
+    for (const auto& bench : benches) {  // It is back, and the other one is started again.
+        bench->cut();
+        bench->wait_for_socket();
+        ++shares.at(bench->picked_server());
+    }
+    CHECK(is_fair(shares[0]));
 }
 
 TEST_CASE("the back-off is random, grows to a minute and starts anew after a steady connection") {
@@ -159,6 +236,15 @@ TEST_CASE("a bye names the reason of the close that follows, and its retry_ms is
     bench.cut();
     CHECK(bench.only<StatusChanged>()->reason == ErrorCode::overload);
     CHECK(bench.only<StatusChanged>()->retry_in == 20s);
+}
+
+TEST_CASE("retry_ms in the text of a close is obeyed") {
+    Bench bench;
+    bench.step(Start{});
+    bench.step(SocketClosed{
+        .socket = bench.socket(), .close_code = 1013, .detail = "M1033 overload: retry_ms=9000"});
+    CHECK(bench.only<StatusChanged>()->retry_in == 9s);
+    CHECK(bench.only<StatusChanged>()->reason == ErrorCode::overload);
 }
 
 TEST_CASE("start while waiting tries at once") {
@@ -276,6 +362,44 @@ TEST_CASE("GOAWAY is followed within its window, to another server, without a wa
         CHECK(bench.all<OpenSocket>().size() == 1);
     }
     CHECK(moments.size() > 40);
+}
+
+TEST_CASE(
+    "a server that closes right after its GOAWAY is followed within the window all the same") {
+    std::vector<Duration> waits;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        Bench bench{{.server_count = 2, .user = "alice"}, seed};
+        bench.step(Start{});
+        const std::size_t first = bench.picked_server();
+        bench.sign_in();
+        wire::ByeFrame bye;
+        bye.spread_ms = 60'000;
+        bench.receive(bye);
+        bench.cut(seed % 2 == 0 ? std::uint16_t{1001} : std::uint16_t{0});
+        CHECK(bench.only<StatusChanged>()->reason == ErrorCode::drain);
+        waits.push_back(bench.only<StatusChanged>()->retry_in);
+        CHECK(waits.back() <= 60s);
+        bench.wait_for_socket();
+        CHECK(bench.picked_server() == 1 - first);
+        bench.cut();  // The spread is for once.
+        CHECK(bench.only<StatusChanged>()->retry_in <= 2s);
+    }
+    std::ranges::sort(waits);
+    CHECK(waits[50] > 8s);
+    CHECK(waits[50] < 22s);
+    CHECK(waits[150] > 38s);
+    CHECK(waits[150] < 52s);
+}
+
+TEST_CASE("a GOAWAY does not hide why the connection ends before its window is over") {
+    Bench bench;
+    bench.go_online();
+    wire::ByeFrame bye;
+    bye.spread_ms = 60'000;
+    bench.receive(bye);
+    bench.cut(4003);
+    CHECK(bench.client.state() == State::closed);
+    CHECK(bench.only<StatusChanged>()->reason == ErrorCode::superseded);
 }
 
 // ---- Tokens --------------------------------------------------------------------------------
@@ -636,7 +760,7 @@ TEST_CASE("every close code leads back on line, to another login or to the end")
     const auto cases = std::to_array<Case>({
         {0, State::idle, std::nullopt},
         {1000, State::idle, std::nullopt},
-        {1001, State::idle, std::nullopt},
+        {1001, State::idle, ErrorCode::drain},
         {1002, State::idle, ErrorCode::framing},
         {1007, State::idle, ErrorCode::bad_utf8},
         {1008, State::idle, ErrorCode::abuse},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -35,6 +36,7 @@ public:
         client.step(event, ctx);
         if (const auto opened = all<OpenSocket>(); !opened.empty()) {
             socket_ = opened.back()->socket;
+            picked_server_ = opened.back()->server_index;
         }
     }
 
@@ -201,10 +203,13 @@ public:
     }
 
     [[nodiscard]] SocketId socket() const { return socket_; }
+    /// Of the last attempt.
+    [[nodiscard]] std::size_t picked_server() const { return picked_server_; }
 
 private:
     std::deque<wire::ServerFrame> frames_;
     SocketId socket_;
+    std::size_t picked_server_ = 0;
     Said last_hello_;
     std::uint64_t last_id_ = 0;
 };

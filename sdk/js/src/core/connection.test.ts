@@ -119,6 +119,42 @@ describe("choosing a gateway", () => {
         }
     });
 
+    test("after a cut all are equal again, so that no shares are swapped or lost", () => {
+        for (const [chance, url] of [
+            [0, "a"],
+            [0.4, "b"],
+            [0.9, "c"],
+        ] as const) {
+            const bench = Bench.online({ user: "x", urls: ["a", "b", "c"] });
+            bench.chance = chance;
+            bench.gone();
+            bench.pass(1000);
+            expect(bench.last("open").url).toBe(url);
+        }
+    });
+
+    test("one that sends its clients away, or hangs, is not picked next", () => {
+        const ends: ((bench: Bench) => void)[] = [
+            (bench) => bench.gone(1001),
+            (bench) => bench.gone(1013),
+            (bench) => bench.gone(4013),
+            (bench) => bench.pass(35_000),
+        ];
+        for (const end of ends) {
+            for (const chance of [0, 0.9]) {
+                const bench = new Bench({ user: "x", urls: ["a", "b"] });
+                bench.chance = chance;
+                bench.step({ type: "start" });
+                const first = bench.last("open").url;
+                bench.greet();
+                end(bench);
+                bench.pass(1000);
+                expect(bench.all("open")).toHaveLength(2);
+                expect(bench.last("open").url).not.toBe(first);
+            }
+        }
+    });
+
     test("a single gateway is tried again", () => {
         const bench = started();
         bench.gone();
@@ -154,13 +190,17 @@ describe("back-off", () => {
         expect(bench.status).toMatchObject({ state: "offline", reason: { code: "M1006" } });
     });
 
-    test("a good connection that is lost is followed by an attempt at once", () => {
-        const bench = Bench.online();
-        bench.pass(10_000);
-        bench.gone();
-        expect(bench.statuses).toEqual(["connecting", "online", "resuming"]);
-        expect(bench.status.reason?.code).toBe("M1040");
-        expect(bench.all("open")).toHaveLength(2);
+    test("a good connection that is lost is followed by an attempt within 1 s, by chance", () => {
+        for (const chance of [0, 0.5, 0.999]) {
+            const bench = Bench.online();
+            bench.pass(10_000);
+            bench.chance = chance;
+            bench.gone();
+            expect(bench.statuses).toEqual(["connecting", "online", "offline"]);
+            expect(bench.status).toMatchObject({ retryInMs: chance * 1000, reason: { code: "M1040" } });
+            bench.pass(chance * 1000);
+            expect(bench.all("open")).toHaveLength(2);
+        }
     });
 
     test("a connection lost within 10 s counts as a failure", () => {
@@ -183,7 +223,6 @@ describe("back-off", () => {
         }
         bench.greet();
         bench.pass(10_000);
-        bench.gone();
         bench.gone();
         expect(bench.status.retryInMs).toBe(500);
     });
@@ -252,11 +291,34 @@ describe("what the server asks for", () => {
         expect(bench.last("open").url).not.toBe(first);
     });
 
-    test("a gateway that drains and closes is left at once", () => {
+    test("a gateway that closes right after its bye is followed within the spread all the same", () => {
+        for (const [code, chance] of [
+            [1001, 0.25],
+            [1006, 0.75],
+        ] as const) {
+            const bench = Bench.online({ user: "x", urls: ["a", "b"] });
+            const first = bench.last("open").url;
+            bench.chance = chance;
+            bench.receive({ op: "bye", code: "M1007", spread_ms: 60_000 });
+            bench.gone(code);
+            const retryInMs = chance * 60_000;
+            const reason = { code: "M1007" };
+            expect(bench.status).toMatchObject({ state: "offline", retryInMs, reason });
+            bench.step({ type: "wake", slept: false });
+            bench.pass(retryInMs - 1);
+            expect(bench.all("open")).toHaveLength(1);
+            bench.pass(1);
+            expect(bench.last("open").url).not.toBe(first);
+            bench.gone(); // The spread is for once.
+            expect(bench.status.retryInMs).toBeLessThanOrEqual(2000);
+        }
+    });
+
+    test("a bye with a spread does not hide why the connection ends before", () => {
         const bench = Bench.online();
         bench.receive({ op: "bye", code: "M1007", spread_ms: 60_000 });
-        bench.gone(1001);
-        expect(bench.status.state).toBe("resuming");
+        bench.gone(4003);
+        expect(bench.status).toMatchObject({ state: "closed", reason: { code: "M1003" } });
     });
 
     test("the code of a bye is the reason of the close that follows", () => {
@@ -311,7 +373,7 @@ describe("resuming", () => {
         bench.step({ type: "frame", socket: old, frame: chat(21) });
         bench.step({ type: "gone", socket: old, code: 4003, reason: "" });
         expect(bench.all("stream")).toEqual([]);
-        expect(bench.status.state).toBe("resuming");
+        expect(bench.status.state).toBe("offline");
     });
 
     test("a new resume token from auth replaces the old one", () => {
@@ -329,7 +391,7 @@ describe("resuming", () => {
         bench.greet();
         const nonce = bench.written()[0]?.["nonce"];
         bench.gone(4004);
-        expect(bench.status.state).toBe("resuming");
+        bench.pass(1000); // A node that is lost ends many sessions at once.
         bench.opened();
         const hello = bench.written()[0];
         expect(hello).toMatchObject({ nonce, cn: 2 });
@@ -475,7 +537,9 @@ describe("signs of life", () => {
         expect(bench.status.state).toBe("online");
         bench.pass(1);
         expect(bench.shut).toEqual([4006]);
-        expect(bench.status).toMatchObject({ state: "resuming", reason: { code: "M1006" } });
+        expect(bench.status).toMatchObject({ state: "offline", reason: { code: "M1006" } });
+        bench.pass(500);
+        expect(bench.status.state).toBe("resuming");
     });
 
     test("any frame is a sign of life", () => {

@@ -17,7 +17,7 @@ export const attemptMs = 10_000;
 export const tokenMs = 30_000;
 /** The longest random wait between two attempts. */
 export const backOffMaxMs = 60_000;
-/** A connection that lived so long is good: when it goes, the next attempt is made at once. */
+/** A connection that lived so long is good: when it goes, the waits begin small again. */
 export const stableMs = 10_000;
 /** How long an answer to the ping after a wake-up may take. */
 export const probeMs = 5_000;
@@ -26,6 +26,11 @@ export const drainMs = 2_000;
 export const resolveMs = 30_000;
 /** So many attempts in a row may be made without a wait, as after a close that asks for a token. */
 const atOnceMax = 3;
+/**
+ * Silent, drain, upstream, overload: the server hangs, or sends us away. Any other end says nothing
+ * against it: where all are cut at once, they must spread over all servers again.
+ */
+const elsewhere = /M10(06|07|13|33)/;
 /** A token is renewed when this part of its life is over. */
 const tokenUse = 0.8;
 
@@ -87,6 +92,8 @@ export class Connection {
 
     #socket = 0;
     #url: string | undefined;
+    /** Not to be picked while there is another one: it did not let us in, or it sent us away. */
+    #avoided: string | undefined;
     #deadline_ = Infinity;
     #purposeDeadline = Infinity;
 
@@ -102,7 +109,6 @@ export class Connection {
     #refusals = 0;
 
     #failures = 0;
-    #atOnce = 0;
     #notBefore = 0;
     /** What the server said before it closes, and how long it wants to be left alone. */
     #bye: Reason | undefined;
@@ -228,8 +234,8 @@ export class Connection {
         if (failed || (event.type === "tick" && ctx.now >= this.#deadline_)) {
             const why = failed ? event.message : "no answer";
             this.#tokenRequest++;
-            const message = `the app's token function failed: ${why}`;
-            return this.#again({ code: codes.notConnected, message }, false, 0, ctx);
+            const message = `the token function failed: ${why}`;
+            return this.#again({ code: codes.notConnected, message }, 0, ctx);
         }
         return "fetching";
     }
@@ -301,6 +307,7 @@ export class Connection {
         if (ctx.now >= this.#leaveAt) {
             this.#shut(1000, "drain", ctx);
             this.#reason = this.#bye;
+            this.#avoided = this.#url;
             return this.#begin(ctx);
         }
         if (ctx.now >= this.#pingAt) {
@@ -325,7 +332,7 @@ export class Connection {
             case "bye":
                 this.#bye = {
                     code: frame.code,
-                    message: frame.message ?? "the gateway said good-bye",
+                    message: frame.message ?? "the gateway leaves",
                 };
                 this.#retryMs = frame.retry_ms ?? 0;
                 if (frame.spread_ms !== undefined) {
@@ -353,12 +360,14 @@ export class Connection {
     }
 
     #open(ctx: Context): State {
-        const others = this.#options.urls.filter((url) => url !== this.#url);
+        const others = this.#options.urls.filter((url) => url !== this.#avoided);
         const choice = others.length > 0 ? others : this.#options.urls;
         this.#url = choice[Math.floor(ctx.random() * choice.length)] as string;
+        this.#avoided = this.#url; // Until it lets us in.
         this.#socket++;
         this.#bye = undefined;
         this.#retryMs = 0;
+        this.#leaveAt = Infinity;
         this.#deadline_ = ctx.now + attemptMs;
         ctx.out.push({ type: "open", socket: this.#socket, url: this.#url });
         return "opening";
@@ -402,7 +411,7 @@ export class Connection {
         this.sessionNumber = frame.session;
         this.#pingMs = (frame.ping || 15) * 1000;
         this.#upSince = ctx.now;
-        this.#leaveAt = Infinity;
+        this.#avoided = undefined;
         this.#refusals = 0;
         this.#reason = undefined;
         this.#heard(ctx);
@@ -452,13 +461,19 @@ export class Connection {
     }
 
     #lost(code: number, text: string, ctx: Context): State {
-        const stable = this.#state === "up" && ctx.now - this.#upSince >= stableMs;
-        if (stable) {
+        if (this.#state === "up" && ctx.now - this.#upSince >= stableMs) {
             this.#failures = 0;
-            this.#atOnce = 0;
         }
-        const reason = this.#bye ?? reasonOf(code, text);
-        const hint = this.#retryMs || Number(/retry_ms=(\d+)/.exec(text)?.[1] ?? 0);
+        // A bye with a spread announces one end only; this may be another.
+        const drains = this.#leaveAt < Infinity;
+        const reason = (drains && code >= 4000 ? undefined : this.#bye) ?? reasonOf(code, text);
+        // If it goes before our moment in its spread, all its clients are without a server now.
+        const hint = drains
+            ? this.#leaveAt - ctx.now
+            : this.#retryMs || Number(/retry_ms=(\d+)/.exec(text)?.[1] ?? 0);
+        if (elsewhere.test(reason.code)) {
+            this.#avoided = this.#url;
+        }
         this.#socket++;
         if (this.#purpose === "drain") {
             return "closed";
@@ -472,31 +487,31 @@ export class Connection {
                     this.#reason = reason;
                     return "closed";
                 }
-                return this.#again(reason, true, hint, ctx);
+                return this.#again(reason, hint, ctx, true);
             case 4003:
                 return this.#superseded(reason, ctx);
             case 4004:
                 // A new login under the old nonce, which gives the old cid: open operations keep
                 // their numbers.
                 this.#resume = undefined;
-                return this.#again(reason, true, hint, ctx);
+                break;
             case 4010:
                 this.#forget(ctx);
-                return this.#again(reason, true, hint, ctx);
-            default:
-                return this.#again(reason, stable || reason.code === codes.drain, hint, ctx);
+                return this.#again(reason, hint, ctx, true);
         }
+        // Others lost the same server or node: not all come back at the same moment.
+        return this.#again(reason, hint, ctx);
     }
 
-    #again(reason: Reason, atOnce: boolean, hintMs: number, ctx: Context): State {
+    #again(reason: Reason, hintMs: number, ctx: Context, atOnce?: boolean): State {
         if (this.#purpose === "serve") {
             this.#reason = reason;
         }
-        if (atOnce && hintMs === 0 && this.#atOnce < atOnceMax) {
-            this.#atOnce++;
+        const failures = this.#failures++;
+        if (atOnce && !hintMs && failures < atOnceMax) {
             return this.#begin(ctx);
         }
-        const random = ctx.random() * Math.min(backOffMaxMs, 1000 * 2 ** this.#failures++);
+        const random = ctx.random() * Math.min(backOffMaxMs, 1000 * 2 ** failures);
         this.#notBefore = ctx.now + hintMs;
         this.#deadline_ = ctx.now + Math.max(hintMs, random);
         return "waiting";

@@ -366,6 +366,7 @@ describe("a lost connection", () => {
     test("a session that was lost is joined again by itself", () => {
         const bench = Bench.joined([7, 20]);
         bench.gone(4004);
+        bench.pass(500);
         bench.greet({ session: 2 });
         bench.receive(joined([7, 22], { member: false }));
         expect(ops(bench)).toMatchObject([{ op: "join", n: 2, inc: 7 }]);
@@ -377,6 +378,7 @@ describe("a lost connection", () => {
         const bench = Bench.online();
         const id = bench.ask("join");
         bench.gone(4004);
+        bench.pass(500);
         bench.greet({ session: 2 });
         bench.written();
         bench.receive(joined([7, 21], { i: 1, member: false }));
@@ -400,6 +402,7 @@ describe("a lost connection", () => {
         const bench = Bench.joined();
         const id = bench.send("hi");
         bench.gone(4004);
+        bench.pass(500);
         bench.greet();
         expect(ops(bench)).toMatchObject([
             { n: 2, try: 1 },
