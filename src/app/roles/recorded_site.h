@@ -25,8 +25,10 @@ using Entries = std::vector<std::string>;
 /// A site whose shards are recorded from their first step on.
 struct RecordedSite {
     explicit RecordedSite(std::uint16_t shards = 1, std::uint64_t entry_bytes_max = 1'000'000)
-        : bench(BenchSite{.shard_count = shards}), entries(shards) {
-        for (std::uint16_t i = 0; i < shards; ++i) {
+        : RecordedSite(BenchSite{.shard_count = shards}, entry_bytes_max) {}
+    explicit RecordedSite(const BenchSite& site, std::uint64_t entry_bytes_max = 1'000'000)
+        : bench(site), entries(site.shard_count) {
+        for (std::uint16_t i = 0; i < site.shard_count; ++i) {
             bench.machine(i).record_to(std::make_unique<EntryRecorder>(
                 EntrySink{[this, i](std::string_view entry) { append(entries[i], entry); },
                           [this] { return segment; }, entry_bytes_max}));

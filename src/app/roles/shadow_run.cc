@@ -1,10 +1,13 @@
 #include "app/roles/shadow_run.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -70,14 +73,14 @@ public:
     explicit Listener(Teller& teller) : teller_(teller) {}
 
     void turn(Instant /*now*/, WallTime /*wall*/, std::uint64_t outputs) override {
-        said = outputs;
+        begin(outputs);
     }
     void event(const gateway::Event& /*event*/) override {}
     void arrived(const actor::Message& /*message*/) override {}
     void time_passed() override {}
     void sent(const actor::Message& message) override {
         const std::string_view bytes = encoder_.encode(message);
-        said = hash_of(bytes, said);
+        so_far_.push_back(hash_of(bytes, said()));
         if (teller_.is_explained()) {
             teller_.report.said.push_back({hash_of(bytes), in_words(message)});
         }
@@ -86,11 +89,19 @@ public:
     [[nodiscard]] bool wants_snapshots() override { return false; }
     void snapshot(BucketId /*bucket*/, std::string_view /*state*/) override {}
 
-    std::uint64_t said = 0;  ///< Of the present input.
+    void begin(std::uint64_t outputs) { so_far_.assign(1, outputs); }
+
+    /// Hash of all that the present input caused.
+    [[nodiscard]] std::uint64_t said() const { return so_far_.back(); }
+    /// Of its first `count` messages; nothing where there were fewer.
+    [[nodiscard]] std::optional<std::uint64_t> said_first(std::size_t count) const {
+        return count < so_far_.size() ? std::optional(so_far_[count]) : std::nullopt;
+    }
 
 private:
     Teller& teller_;
     MessageEncoder encoder_;
+    std::vector<std::uint64_t> so_far_{0};  // After each message, and before the first one.
 };
 
 class ShardShadow {
@@ -110,18 +121,18 @@ public:
             return true;
         }
         if (std::holds_alternative<SnapshotEntry>(entry)) {
-            return teller_.begin_entry(false);
+            static_cast<void>(teller_.begin_entry(false));
+            return true;
         }
-        // All that was recorded of the input before is there now.
-        if (input_ != 0 && recorded_ != listener_->said) {
-            teller_.differ(input_);
-        }
-        if (!teller_.begin_entry(true) || teller_.is_past_explained()) {
+        finish(true);
+        if (teller_.report.is_stopped || !teller_.begin_entry(true) ||
+            teller_.is_past_explained()) {
             return false;
         }
         input_ = teller_.report.entries;
         recorded_ = 0;
-        listener_->said = 0;
+        recorded_count_ = 0;
+        listener_->begin(0);
         if (teller_.is_explained()) {
             teller_.report.input = in_words(entry);
         }
@@ -129,8 +140,15 @@ public:
         if (!fed) {
             return tl::unexpected(std::move(fed.error()));
         }
-        teller_.finish_input(listener_->said);
-        return !teller_.report.is_stopped;
+        teller_.finish_input(listener_->said());
+        return true;  // Where it is to stop: once what was recorded of this input is read.
+    }
+
+    /// `is_whole`: all that was recorded of the last input is there now.
+    void finish(bool is_whole) {
+        if (is_whole && recorded_ != listener_->said()) {
+            teller_.differ(input_);
+        }
     }
 
     [[nodiscard]] Teller& teller() noexcept { return teller_; }
@@ -138,6 +156,10 @@ public:
 private:
     void take_recorded(const SentEntry& sent, const Entry& entry) {
         recorded_ = hash_of(sent.bytes, recorded_);
+        ++recorded_count_;
+        if (listener_->said_first(recorded_count_) != recorded_) {
+            teller_.differ(input_);
+        }
         if (teller_.report.input.empty()) {
             return;
         }
@@ -149,8 +171,11 @@ private:
         machine_->departures.clear();
         machine_->begin_turn(turn.now, turn.wall);
         recorded_ = turn.outputs;
+        if (recorded_ != listener_->said_first(0)) {
+            teller_.differ(input_);
+        }
         if (teller_.is_explained()) {
-            teller_.report.said.push_back(outputs_in_words(listener_->said));
+            teller_.report.said.push_back(outputs_in_words(*listener_->said_first(0)));
             teller_.report.recorded.push_back(outputs_in_words(turn.outputs));
         }
         return {};
@@ -175,9 +200,10 @@ private:
 
     Teller teller_;
     std::unique_ptr<ShardMachine> machine_;
-    Listener* listener_ = nullptr;  // The machine owns it.
-    std::uint64_t input_ = 0;       // The last one's entry.
-    std::uint64_t recorded_ = 0;    // What the recording says that it caused.
+    Listener* listener_ = nullptr;    // The machine owns it.
+    std::uint64_t input_ = 0;         // The last one's entry.
+    std::uint64_t recorded_ = 0;      // What the recording says that it caused, …
+    std::size_t recorded_count_ = 0;  // … so many messages of it.
 };
 
 class BucketShadow {
@@ -208,18 +234,22 @@ public:
         return !teller_.report.is_stopped;
     }
 
+    /// `is_whole`: all that was recorded of the turn is there now.
+    void finish(bool is_whole) {
+        const bool owes =
+            std::ranges::any_of(said_, [](const auto& bucket) { return !bucket.second.empty(); });
+        if (is_whole && owes) {
+            leave_recording();  // It was to say more.
+        }
+    }
+
     [[nodiscard]] Teller& teller() noexcept { return teller_; }
 
 private:
     Result<bool> begin_turn(const TurnEntry& turn) {
+        finish(true);
         if (!teller_.begin_entry(true) || teller_.is_past_explained()) {
             return false;
-        }
-        for (auto& [bucket, said] : said_) {
-            if (!said.empty()) {
-                leave_recording();  // It was to say more in the turn before.
-                break;
-            }
         }
         has_turn_ = true;
         now_ = turn.now;
@@ -357,7 +387,7 @@ private:
 };
 
 template <typename Shadow>
-Result<ShadowReport> run(const EntrySource& next, Shadow&& shadow) {
+Result<ShadowReport> run(const EntrySource& next, const ShadowWish& wish, Shadow&& shadow) {
     ShadowReport& report = shadow.teller().report;
     for (;;) {
         auto bytes = next();
@@ -365,6 +395,7 @@ Result<ShadowReport> run(const EntrySource& next, Shadow&& shadow) {
             return tl::unexpected(std::move(bytes.error()));
         }
         if (!*bytes) {
+            shadow.finish(wish.is_whole && wish.is_whole());
             break;
         }
         auto goes_on =
@@ -385,12 +416,12 @@ Result<ShadowReport> run(const EntrySource& next, Shadow&& shadow) {
 
 Result<ShadowReport> run_shadow_of_shard(const EntrySource& next, const ShadowWish& wish,
                                          std::unique_ptr<ShardMachine> machine) {
-    return run(next, ShardShadow(wish, std::move(machine)));
+    return run(next, wish, ShardShadow(wish, std::move(machine)));
 }
 
 Result<ShadowReport> run_shadow_of_buckets(const EntrySource& next, const ShadowWish& wish,
                                            const std::shared_ptr<const Site>& site) {
-    return run(next, BucketShadow(wish, *site));
+    return run(next, wish, BucketShadow(wish, *site));
 }
 
 }  // namespace muster::roles

@@ -37,6 +37,9 @@ struct ShadowWish {
     std::uint64_t explained = 0;  ///< an input that is to be told in words, the last; 0: none
     /// Is called after each input, before the next one.
     std::function<void(const ShadowStep&)> tell;
+    /// Asked at the source's end: does it hold all that the last input caused? None: it may be cut
+    /// short, so only what it holds is compared.
+    std::function<bool()> is_whole{};
 };
 
 struct ShadowReport {
@@ -52,13 +55,15 @@ struct ShadowReport {
 };
 
 /// Runs a whole shard, from its first event on. Inputs are all entries but what machines said and
-/// snapshots. Errors: those of `next`; bad_request where an entry cannot be read.
+/// snapshots. Where a limit stops it behind an input, what that caused is still compared. Errors:
+/// those of `next`; bad_request where an entry cannot be read.
 [[nodiscard]] Result<ShadowReport> run_shadow_of_shard(const EntrySource& next,
                                                        const ShadowWish& wish,
                                                        std::unique_ptr<ShardMachine> machine);
 
 /// Runs the buckets of a shard, each from its first snapshot on. Inputs are the messages that were
-/// recorded as for a known bucket, and the passing of time. Errors: as above.
+/// recorded as for a known bucket, and the passing of time. What a limit leaves unread of what they
+/// caused is not compared. Errors: as above.
 [[nodiscard]] Result<ShadowReport> run_shadow_of_buckets(const EntrySource& next,
                                                          const ShadowWish& wish,
                                                          const std::shared_ptr<const Site>& site);

@@ -137,6 +137,58 @@ TEST_CASE("other bytes to a client are found at the beginning of the next turn")
     CHECK(told.report.said[0].hash != told.report.recorded[0].hash);
 }
 
+TEST_CASE("what the last input caused is compared, too") {
+    RecordedSite recorded;
+    recorded.say(recorded.bench.sign_in("alice"), R"({"op":"join","q":"/room/1","i":1})");
+    auto& bob = recorded.bench.sign_in("bob");
+    recorded.bench.in_one_turn(
+        [&] { recorded.say(bob, R"({"op":"join","q":"/room/1","i":1})"); });  // strict: refused.
+    Entries& entries = recorded.entries[0];
+    while (parse_entry(entries.back()).value().index() != sent_index) {
+        entries.pop_back();
+    }
+    std::size_t last = entries.size();
+    while (parse_entry(entries[last - 1]).value().index() == sent_index) {
+        --last;
+    }
+    REQUIRE(entries.size() - last >= 2);
+    const auto site = recorded.bench.site();
+    const ShadowWish whole{
+        .limits = {}, .explained = 0, .tell = {}, .is_whole = [] { return true; }};
+    SUBCASE("by a build that decides it otherwise") {
+        CHECK(run_shard(recorded, site, whole).report.differs_at == 0);
+        CHECK(run_shard(recorded, strict_build(), whole).report.differs_at == last);
+        CHECK(run_shard(recorded, strict_build()).report.differs_at == last);  // What is there.
+    }
+    SUBCASE("where the recording lacks some of it: fully, if that is its end") {
+        entries.pop_back();
+        CHECK(run_shard(recorded, site).report.differs_at == 0);
+        CHECK(run_shard(recorded, site, whole).report.differs_at == last);
+    }
+}
+
+TEST_CASE("what buckets said last is compared fully where the recording ends in order") {
+    RecordedSite recorded;
+    recorded.live("/room/1");
+    ++recorded.segment;
+    recorded.live("/room/1");
+    Entries& entries = recorded.entries[0];
+    const ShadowWish whole{
+        .limits = {}, .explained = 0, .tell = {}, .is_whole = [] { return true; }};
+    const auto site = recorded.bench.site();
+    CHECK(run_buckets(recorded, 0, site, whole).report.differs_at == 0);
+    const auto is_published = [](const std::string& entry) {
+        const Entry parsed = parse_entry(entry).value();
+        return parsed.index() == sent_index && in_words(parsed).starts_with("Published");
+    };
+    while (!is_published(entries.back())) {
+        entries.pop_back();
+    }
+    entries.pop_back();
+    CHECK(run_buckets(recorded, 0, site).report.differs_at == 0);
+    CHECK(run_buckets(recorded, 0, site, whole).report.differs_at == entries.size());
+}
+
 TEST_CASE("a shadow run stops where it is to") {
     RecordedSite recorded;
     recorded.live("/room/1");
