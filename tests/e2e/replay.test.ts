@@ -15,6 +15,18 @@ const recorded = (mode: string, options: ServerOptions = {}) =>
     serverOfTest({ ...options, set: { "server.shards": 1, ...options.set }, args: ["--record", mode] });
 const recordings = (server: Server) => join(server.folder, "recordings");
 const replay = (server: Server, ...words: string[]) => muster(["replay", recordings(server), ...words]);
+const onlyFile = (server: Server): string => {
+    const files = readdirSync(recordings(server)).filter((file) => file.endsWith(".rec"));
+    expect(files.length).toBe(1);
+    return join(recordings(server), files[0] as string);
+};
+
+/** Another build: what it is asked for goes through these lines of sh. */
+function script(...lines: string[]): string {
+    const file = join(temporaryFolder(), "other-build");
+    writeFileSync(file, ["#!/bin/sh", ...lines].join("\n"), { mode: 0o755 });
+    return file;
+}
 
 /** Something of everything that a room does. */
 async function live(server: Server, room: string): Promise<void> {
@@ -113,6 +125,13 @@ for (const [what, where, poison] of [
         expect(against.out).toContain("other build: dies (SIGABRT)");
         const both = await new Command([poisoned, "replay", folder, "--against", poisoned]).end();
         expect(both).toMatchObject({ code: 1, out: expect.stringContaining("each dies (SIGABRT)") });
+        const end = [...["--against", poisoned], ...["--until", "1000000"], ...["-o", "json"]];
+        const dead = await new Command([poisoned, "replay", folder, ...end]).end();
+        expect(dead.err).not.toContain("never comes to");
+        const told = JSON.parse(dead.out);
+        expect(told).toMatchObject({ same: true, both: "dies (SIGABRT)" });
+        expect(told.behind_entry).toBeGreaterThan(0);
+        expect(told).not.toHaveProperty("entries"); // Nobody has come to the end.
         const stack = await new Command([poisoned, "replay", folder, "--gdb"]).end();
         expect(stack.out + stack.err).toContain(line);
     });
@@ -147,6 +166,12 @@ test("two builds are held against each other: the same, or the first input that 
     );
     const json = JSON.parse((await replay(other, "--against", poisoned, "-o", "json")).out);
     expect(json).toMatchObject({ shard: 0, whole: true, same: false, against: poisoned });
+    expect(Object.keys(json)).toEqual(["shard", "version", "whole", "against", "same", "difference"]);
+    // A build that cannot tell what it made of it is not said to be at the end.
+    const silent = script(`case "$*" in *--explain*) exit 1 ;; esac`, `exec ${poisoned} "$@"`);
+    const untold = await replay(other, "--against", silent);
+    expect(untold.out).toMatch(/^first difference of the builds at entry \d+: an event of a socket/m);
+    expect(untold.out).toContain("  other build: cannot be told: ");
     // Up to there, they are the same.
     const entry = json.difference.entry as number;
     const before = await replay(other, "--against", poisoned, "--until", `${entry}`);
@@ -173,6 +198,69 @@ test("two builds that leave a recording in the same way are the same", async () 
         expect(none.code).toBe(1);
         expect(none.err).not.toBe("");
     }
+});
+
+test("what a recording's last input caused is held against it, too", async () => {
+    const server = await recorded("crash", { program: poisoned });
+    const alice = await Peer.login(server, "alice");
+    await alice.ask({ op: "join", q: "/room/1" });
+    await alice.ask({ op: "send", q: "/room/1", m: "chat", d: "as usual" });
+    await alice.ask({ op: "send", q: "/room/1", m: "chat", d: "another rule" });
+    await server.crash(); // What was written until then ends with what alice was answered.
+    const both = await replay(server, "--against", binary);
+    expect(both).toMatchObject({ code: 0, err: "" });
+    expect(both.out).toMatch(/both differ from the recording from entry \d+ on$/);
+});
+
+test("a recording that is still written is compared up to where it ended at first", async () => {
+    const server = await recorded("all");
+    await live(server, "/room/1");
+    await server.stop();
+    const whole = readFileSync(onlyFile(server));
+    const begun = join(temporaryFolder(), "begun.rec");
+    writeFileSync(begun, whole.subarray(0, whole.length / 2));
+    // For the other build it has grown meanwhile.
+    const late = script(
+        `for word do`,
+        `    shift`,
+        `    if [ "$word" = "${begun}" ]; then word="${onlyFile(server)}"; fi`,
+        `    set -- "$@" "$word"`,
+        `done`,
+        `exec ${binary} "$@"`,
+    );
+    const same = await muster(["replay", begun, "--against", late]);
+    expect(same).toMatchObject({ code: 0, err: "" });
+    expect(same.out).toMatch(/both builds the same: .*; as recorded$/);
+});
+
+test("what cannot be read is neither a difference nor a death of the builds", async () => {
+    const server = await recorded("all");
+    await live(server, "/room/1");
+    await server.stop();
+    const flipped = readFileSync(onlyFile(server));
+    flipped.writeUInt8(flipped.readUInt8(flipped.length / 2) ^ 1, flipped.length / 2);
+    const damaged = join(temporaryFolder(), "damaged.rec");
+    writeFileSync(damaged, flipped);
+    const against = ["replay", damaged, "--against", poisoned];
+    const { code, out, err } = await muster(against);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(/could not read on: \S*damaged.rec is damaged at byte \d+/);
+    expect(err).toContain("M8004");
+    expect(await muster([...against, "--until", "20"])).toMatchObject({ code: 0, err: "" });
+    // Nor is it one where a build gives up for reasons of its own.
+    const tired = script(`${binary} "$@" | head -n 20`, "exit 3");
+    const early = await muster(["replay", onlyFile(server), "--against", tired]);
+    expect(early).toMatchObject({ code: 1, out: "" });
+    expect(early.err).toContain("could not go on, and ended with 3");
+});
+
+test("builds that cannot be started for want of descriptors give a clear error", async () => {
+    const server = await recorded("all");
+    await server.stop();
+    const runner = ["prlimit", "--nofile=6"]; // The recording, and a pipe to one build.
+    const { code, err } = await muster(["replay", onlyFile(server), "--against", poisoned], { runner });
+    expect(code).toBe(1);
+    expect(err).toMatch(/cannot run \S+: no pipe to it: Too many open files/);
 });
 
 test("a server whose disk is full goes on without its recording, which is replayed as far as it goes", async () => {
@@ -228,6 +316,8 @@ test("recordings that are cut, damaged, foreign, newer or missing give a clear e
     expect(await muster(["replay", "/nowhere"])).toMatchObject({ code: 1, err: expect.stringContaining("M80") });
     expect(await muster(["replay", temporaryFolder()])).toMatchObject({ code: 1 });
     expect((await muster(["replay", recordings(server), "--until", "soon"])).code).toBe(2);
+    const queue = await muster(["replay", recordings(server), "--queue", "/room/1"]);
+    expect(queue).toMatchObject({ code: 2, err: expect.stringContaining("--dump") });
 });
 
 test("a server that cannot record as it was told does not start", async () => {

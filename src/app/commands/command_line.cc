@@ -253,7 +253,7 @@ void add_replay_command(CLI::App& app, Arguments& a, Action& action) {
                                 "--dump", [&a](const std::string&) { a.replay.dumps_state = true; },
                                 "`state`: print what each queue holds at the end, as JSON")
                             ->check(CLI::IsMember({"state"}));
-    replay->add_option("--queue", a.replay.queue, "with --dump: only this one");
+    replay->add_option("--queue", a.replay.queue, "with --dump: only this one")->needs(dump);
     CLI::Option* gdb = replay->add_flag("--gdb", a.replay.in_gdb,
                                         "under gdb, which stops at --until or the crash");
     replay
@@ -264,6 +264,7 @@ void add_replay_command(CLI::App& app, Arguments& a, Action& action) {
     replay->add_flag("--go-on", a.replay.goes_on)->group("");        // For --gdb.
     replay->add_flag("--shadow", a.replay.is_shadow)->group("");     // For --against.
     replay->add_option("--explain", a.replay.explained)->group("");  // Likewise.
+    replay->add_option("--entries", a.replay.entries)->group("");    // Likewise.
     add_format(*replay, a);
     replay->callback([&a, &action] {
         action = [&a] {

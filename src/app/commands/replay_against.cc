@@ -42,7 +42,11 @@ class Build {
 public:
     static Result<std::unique_ptr<Build>> start(std::vector<std::string> words) {
         int ends[2] = {-1, -1};
-        MUSTER_CHECK(::pipe2(ends, O_CLOEXEC) == 0);
+        if (::pipe2(ends, O_CLOEXEC) != 0) {
+            return failure(ErrorCode::bad_request,
+                           fmt::format("cannot run {}: no pipe to it: {}", words.front(),
+                                       std::strerror(errno)));
+        }
         std::unique_ptr<Build> build{new Build{words.front(), ends[0]}};
         runtime::Descriptor write_end{ends[1]};
         std::vector<char*> argv;
@@ -92,17 +96,17 @@ public:
         return line ? Result<std::optional<ShadowLine>>{std::move(line)} : not_understood(*text);
     }
 
-    /// Did it say anything that we know?
-    [[nodiscard]] bool is_known() const noexcept { return is_known_; }
-
-    /// Waits for its end, and says how it ended: "dies (SIGABRT)"; empty: in order.
-    std::string end() {
+    /// Waits for its end, and says how it died: "dies (SIGABRT)". Errors: it ended otherwise,
+    /// though it had not come to the end. It has said why itself.
+    Result<std::string> death() {
         const int status = wait();
         if (WIFSIGNALED(status)) {
             return fmt::format("dies (SIG{})", ::sigabbrev_np(WTERMSIG(status)));
         }
-        return WEXITSTATUS(status) == 0 ? std::string{}
-                                        : fmt::format("ends with {}", WEXITSTATUS(status));
+        return failure(ErrorCode::bad_request,
+                       is_known_ ? fmt::format("{} could not go on, and ended with {}: see above",
+                                               program_, WEXITSTATUS(status))
+                                 : "a build cannot run the recording: see above");
     }
 
 private:
@@ -142,10 +146,10 @@ private:
     bool is_known_ = false;
 };
 
-/// What one build says at a place: a line, or how it ended there.
+/// What one build says at a place: a line, or how it died there.
 struct Place {
     std::optional<ShadowLine> line;
-    std::string end;  ///< "dies (SIGABRT)"
+    std::string death;  ///< "dies (SIGABRT)"
 
     [[nodiscard]] bool is_step() const { return line && line->kind == Kind::step; }
     friend bool operator==(const Place&, const Place&) = default;
@@ -161,11 +165,34 @@ struct Parting {
 };
 
 struct Comparison {
-    ShadowLine end;          ///< of both, where they did not part
-    std::string both_die;    ///< "dies (SIGABRT)": both, at the same place
-    std::uint64_t last = 0;  ///< the last input of which both made the same
+    std::optional<ShadowLine> end;  ///< of both, where they came to it and did not part
+    std::uint64_t differs_at = 0;   ///< where this build leaves the recording; 0: not, or not known
+    std::string both_die;           ///< "dies (SIGABRT)": both, at the same place
+    std::uint64_t last = 0;         ///< the last input of which both made the same
     std::optional<Parting> parting;
 };
+
+/// Where a recording ended when it was looked at.
+struct RecordingEnd {
+    /// How many entries there were, where it may still grow: so a build that reads later sees no
+    /// more. None: nothing can be added.
+    std::optional<std::uint64_t> entries;
+    std::optional<Error> error;  ///< what cannot be read; what stands before it can
+};
+
+/// Reads all of a recording. Cost: as of one more build.
+RecordingEnd end_of(runtime::RecordingReader& reader) {
+    for (std::uint64_t entries = 0;; ++entries) {
+        const auto entry = reader.next();
+        if (!entry) {
+            return {{}, entry.error()};
+        }
+        if (!*entry) {
+            const bool may_grow = reader.end() == runtime::RecordingReader::End::cut_short;
+            return {may_grow ? std::optional(entries) : std::nullopt, {}};
+        }
+    }
+}
 
 /// What a build told of an explained input.
 struct Explanation {
@@ -177,8 +204,8 @@ struct Explanation {
 
 class Comparer {
 public:
-    Comparer(const RecordingPaths& files, const AgainstArguments& arguments)
-        : files_(files), arguments_(arguments) {}
+    Comparer(const RecordingPaths& files, RecordingEnd end, const AgainstArguments& arguments)
+        : files_(files), end_(std::move(end)), arguments_(arguments) {}
 
     Result<Comparison> compare() {
         auto builds = start_both();
@@ -197,11 +224,12 @@ public:
                 return part(std::move(found), *by_this, *by_other);
             }
             if (!by_this->line) {
-                found.both_die = by_this->end;
+                found.both_die = by_this->death;
                 return found;
             }
             if (by_this->line->kind == Kind::end) {
                 found.end = *by_this->line;
+                found.differs_at = by_this->line->differs_at;
                 return found;
             }
             found.last = by_this->line->entry;
@@ -216,6 +244,9 @@ private:
         }
         if (explained != 0) {
             words.insert(words.end(), {"--explain", std::to_string(explained)});
+        }
+        if (end_.entries) {
+            words.insert(words.end(), {"--entries", std::to_string(*end_.entries)});
         }
         for (const auto& file : files_) {
             words.push_back(file.string());
@@ -233,22 +264,22 @@ private:
         });
     }
 
-    /// Errors: it cannot run this recording at all.
-    static Result<Place> look_at(Build& build) {
+    /// Errors: it cannot run this recording, or not as far as this.
+    Result<Place> look_at(Build& build) const {
         auto line = build.next();
         if (!line) {
             return tl::unexpected(std::move(line.error()));
         }
         Place place{std::move(*line), {}};
         if (!place.line) {
-            place.end = build.end();
-            if (!build.is_known()) {
-                return failure(ErrorCode::bad_request,
-                               "a build cannot run the recording: see above");
+            auto death = build.death();
+            if (!death && end_.error) {
+                return failure(end_.error->code, "could not read on: " + end_.error->detail);
             }
-            if (place.end.empty()) {
-                return failure(ErrorCode::bad_request, "a build ends before it is at the end");
+            if (!death) {
+                return tl::unexpected(std::move(death.error()));
             }
+            place.death = *std::move(death);
         }
         return place;
     }
@@ -268,32 +299,39 @@ private:
             }
         }
         put_in_words(parting, at_this, at_other);
-        parting.by_this = at_this ? parting.by_this : end_of(by_this);
-        parting.by_other = at_other ? parting.by_other : end_of(by_other);
-        found.end.differs_at = at_this ? at_this->differs_at : 0;
+        parting.by_this = at_this ? parting.by_this : at_this.error().detail;
+        parting.by_other = at_other ? parting.by_other : at_other.error().detail;
+        found.differs_at = at_this ? at_this->differs_at : 0;
         found.parting = std::move(parting);
         return found;
     }
 
-    static std::string end_of(const Place& place) {
-        return place.line ? "is at the recording's end" : place.end;
+    /// Has a build tell an input in words. Errors: it did not come to it, or cannot tell; in words.
+    Result<Explanation> explain(const std::string& program, const Place& place,
+                                std::uint64_t entry) {
+        if (!place.is_step()) {
+            return failure(ErrorCode::bad_request,
+                           place.line ? "is at the recording's end" : place.death);
+        }
+        return Build::start(words_for(program, entry))
+            .and_then([](auto build) { return explanation_by(*build); })
+            .map_error([](Error error) {
+                error.detail = "cannot be told: " + error.detail;
+                return error;
+            });
     }
 
-    /// Has a build tell an input in words; nothing where it did not come to it.
-    std::optional<Explanation> explain(const std::string& program, const Place& place,
-                                       std::uint64_t entry) {
-        if (!place.is_step() || entry == 0) {
-            return std::nullopt;
-        }
-        auto build = Build::start(words_for(program, entry));
-        if (!build) {
-            return std::nullopt;
-        }
+    static Result<Explanation> explanation_by(Build& build) {
         Explanation told;
         for (;;) {
-            auto line = (*build)->next();
-            if (!line || !*line) {
-                return std::nullopt;
+            auto line = build.next();
+            if (!line) {
+                return tl::unexpected(std::move(line.error()));
+            }
+            if (!*line) {
+                return build.death().and_then([](const std::string& death) -> Result<Explanation> {
+                    return failure(ErrorCode::bad_request, "it " + death);
+                });
             }
             switch ((*line)->kind) {
                 case Kind::step: break;
@@ -306,8 +344,8 @@ private:
     }
 
     /// The first thing that one said and the other did not.
-    static void put_in_words(Parting& parting, const std::optional<Explanation>& by_this,
-                             const std::optional<Explanation>& by_other) {
+    static void put_in_words(Parting& parting, const Result<Explanation>& by_this,
+                             const Result<Explanation>& by_other) {
         const std::vector<ShadowLine> nothing;
         const auto& one = by_this ? by_this->said : nothing;
         const auto& other = by_other ? by_other->said : nothing;
@@ -337,6 +375,7 @@ private:
     }
 
     const RecordingPaths& files_;
+    RecordingEnd end_;
     const AgainstArguments& arguments_;
 };
 
@@ -349,31 +388,32 @@ std::string as_text(const Comparison& found) {
                                            at.entry, at.input.empty() ? "" : ": ", at.input);
         text += fmt::format("  recorded:    {}\n  this build:  {}\n  other build: {}\n",
                             at.recorded, at.by_this, at.by_other);
-        const std::uint64_t differs_at = found.end.differs_at;
-        if (differs_at != 0 && differs_at < at.entry) {
-            text += fmt::format("both differ from the recording from entry {} on\n", differs_at);
+        if (found.differs_at != 0 && found.differs_at < at.entry) {
+            text +=
+                fmt::format("both differ from the recording from entry {} on\n", found.differs_at);
         }
-    } else if (!found.both_die.empty()) {
+    } else if (!found.end) {
         text = fmt::format("both builds the same: each {} at the input behind entry {}\n",
                            found.both_die, found.last);
     } else {
-        text =
-            fmt::format("both builds the same: {} inputs, {} entries{}; {}\n", found.end.inputs,
-                        found.end.entry, found.end.is_stopped ? "; stopped where they were to" : "",
-                        found.end.differs_at == 0
-                            ? "as recorded"
-                            : fmt::format("both differ from the recording from entry {} on",
-                                          found.end.differs_at));
+        text = fmt::format(
+            "both builds the same: {} inputs, {} entries{}; {}\n", found.end->inputs,
+            found.end->entry, found.end->is_stopped ? "; stopped where they were to" : "",
+            found.differs_at == 0
+                ? "as recorded"
+                : fmt::format("both differ from the recording from entry {} on", found.differs_at));
     }
     return text;
 }
 
 std::string as_json(const Comparison& found) {
-    std::string text =
-        fmt::format(R"("same":{},"entries":{},"inputs":{},"stopped":{})", !found.parting,
-                    found.end.entry, found.end.inputs, found.end.is_stopped);
-    if (found.end.differs_at != 0) {
-        text += fmt::format(R"(,"differs_from_recording_at":{})", found.end.differs_at);
+    std::string text = fmt::format(R"("same":{})", !found.parting);
+    if (found.end) {
+        text += fmt::format(R"(,"entries":{},"inputs":{},"stopped":{})", found.end->entry,
+                            found.end->inputs, found.end->is_stopped);
+    }
+    if (found.differs_at != 0) {
+        text += fmt::format(R"(,"differs_from_recording_at":{})", found.differs_at);
     }
     if (!found.both_die.empty()) {
         text +=
@@ -396,14 +436,17 @@ int replay_against(const std::vector<RecordingPaths>& recordings,
     int code = cli::exit_ok;
     bool was_until_reached = arguments.until.empty();
     for (const auto& files : recordings) {
-        const auto recording = open_recording(files);
+        auto recording = open_recording(files);
         if (!recording) {
             cli::print_error(recording.error().detail, label(recording.error().code));
             return cli::exit_failed;
         }
-        const auto found = Comparer(files, arguments).compare();
+        const auto found = Comparer(files, end_of(recording->reader), arguments).compare();
         if (!found) {
-            cli::print_error(found.error().detail);
+            // Of what was asked for, no number says more than the words.
+            const Error& error = found.error();
+            cli::print_error(error.detail,
+                             error.code == ErrorCode::bad_request ? "" : label(error.code));
             return cli::exit_failed;
         }
         const auto& shard = recording->shard;
@@ -418,7 +461,8 @@ int replay_against(const std::vector<RecordingPaths>& recordings,
                        is_whole ? "from its start" : "without its start: only the buckets",
                        as_text(*found));
         }
-        was_until_reached = was_until_reached || found->end.is_stopped || found->parting;
+        // Where they part or die, they may not have come to it yet: that has been said.
+        was_until_reached = was_until_reached || !found->end || found->end->is_stopped;
         code = found->parting || !found->both_die.empty() ? cli::exit_failed : code;
     }
     if (!was_until_reached) {

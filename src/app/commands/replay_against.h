@@ -18,8 +18,9 @@ struct AgainstArguments {
 /// otherwise than the one that recorded, but in the same way, are the same.
 ///
 /// Each runs in a process of its own and prints a line for each input (replay_shadow.h); a build
-/// that is ahead waits, so memory does not grow. Returns the program's exit code: failed where they
-/// differ, where both die, or where one cannot be run.
+/// that is ahead waits, so memory does not grow. A recording is read once before, so that both end
+/// at the same entry though it may still be written. Returns the program's exit code: failed where
+/// they differ, where both die, or where one cannot be run.
 int replay_against(const std::vector<RecordingPaths>& recordings,
                    const AgainstArguments& arguments);
 

@@ -117,8 +117,10 @@ int replay_in_gdb(const ReplayArguments& arguments) {
 }
 
 int shadow(RecordingPaths files, const ReplayArguments& arguments, roles::ReplayLimits limits) {
-    const auto printed = print_shadow(
-        {.files = std::move(files), .limits = std::move(limits), .explained = arguments.explained});
+    const auto printed = print_shadow({.files = std::move(files),
+                                       .limits = std::move(limits),
+                                       .explained = arguments.explained,
+                                       .entries = arguments.entries});
     if (!printed) {
         cli::print_error(printed.error().detail, label(printed.error().code));
         return cli::exit_failed;

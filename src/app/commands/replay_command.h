@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ReplayArguments {
     // For --against, of the two builds that it runs (replay_shadow.h).
     bool is_shadow = false;
     std::uint64_t explained = 0;
+    std::optional<std::uint64_t> entries{};
 };
 
 /// Replays a recording and says whether it went as it did then. Returns the program's exit code:

@@ -67,7 +67,17 @@ Result<void> print_shadow(const ShadowRequest& request) {
         print(line);
     };
     auto& [reader, shard] = *recording;
-    const auto next = [&reader = reader] { return reader.next(); };
+    wish.is_whole = [&reader = reader] {
+        return reader.end() == runtime::RecordingReader::End::closed;
+    };
+    const auto next = [&reader = reader,
+                       left =
+                           request.entries]() mutable -> Result<std::optional<std::string_view>> {
+        if (left && (*left)-- == 0) {
+            return std::nullopt;
+        }
+        return reader.next();
+    };
     const auto report = reader.begins_at_start()
                             ? roles::run_shadow_of_shard(next, wish,
                                                          std::make_unique<roles::ShardMachine>(

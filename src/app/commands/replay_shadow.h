@@ -25,6 +25,8 @@ struct ShadowRequest {
     RecordingPaths files;
     roles::ReplayLimits limits;
     std::uint64_t explained = 0;  ///< an input to be told in words, the last one; 0: none
+    /// How many entries there are, of a recording that may still grow; none: all that can be read.
+    std::optional<std::uint64_t> entries{};
 };
 
 /// Runs a recording and prints: a step for each input; of an explained one also its words; an end.
