@@ -101,7 +101,9 @@ Instant Connection::deadline(const Limits& limits) const noexcept {
         case State::awaiting_request: return since_ + limits.handshake_time;
         case State::awaiting_hello: return since_ + limits.hello_time;
         case State::attaching:
-        case State::fencing: return since_ + limits.attach_time;
+        case State::fencing:
+            return std::min(since_ + limits.attach_time,
+                            signing_in_->asked_at + limits.ask_again_after);
         case State::up:
             return std::min(token_ends_,
                             since_ + (is_ping_open_ ? limits.dead_after : limits.ping_interval));
@@ -119,7 +121,13 @@ void Connection::time_passed(Context& ctx) {
         case State::awaiting_request: end(SharedText{}, ctx); break;
         case State::awaiting_hello: close(ErrorCode::hello_timeout, {}, ctx); break;
         case State::attaching:
-        case State::fencing: close(ErrorCode::overload, "the sign-in took too long", ctx); break;
+        case State::fencing:
+            if (ctx.now < since_ + ctx.settings.limits.attach_time) {
+                ask(ctx);
+            } else {
+                close(ErrorCode::overload, "the sign-in took too long", ctx);
+            }
+            break;
         case State::resolving:
             close(ErrorCode::drain, "resolve-only connections are short", ctx);
             break;
@@ -347,8 +355,19 @@ Result<void> Connection::keep_since(const wire::ClientFrame& frame) {
 
 void Connection::attach(Context& ctx) {
     become(State::attaching);
-    ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
-             user::Attach{{ctx.shard, id_}, user_, cid_, attempt_number_});
+    ask(ctx);
+}
+
+// Asks for what is not answered yet, also again: the same connection gets the same answer.
+void Connection::ask(Context& ctx) {
+    signing_in().asked_at = ctx.now;
+    if (state_ == State::attaching) {
+        ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
+                 user::Attach{{ctx.shard, id_}, user_, cid_, attempt_number_});
+    }
+    for (const auto& joined : signing_in().fences_open) {
+        send_fence(joined, ctx);
+    }
 }
 
 void Connection::take(const user::Attached& attached, Context& ctx) {
@@ -358,17 +377,22 @@ void Connection::take(const user::Attached& attached, Context& ctx) {
     cep_ = attached.cep;
     session_ = attached.session;
     signing_in().joined = attached.joined;
-    signing_in().fences_open = attached.joined.size();
+    signing_in().fences_open = attached.joined;
     become(State::fencing);
-    for (const auto& joined : attached.joined) {
-        send_fence(joined, ctx);
-    }
+    ask(ctx);
     if (attached.joined.empty()) {
         welcome(ctx);
     }
 }
 
-void Connection::send_fence(const user::Joined& joined, Context& ctx) {
+void Connection::fence(const user::Joined& joined, Context& ctx) {
+    auto& open = signing_in().fences_open;
+    std::erase_if(open, [&](const user::Joined& fence) { return fence.queue == joined.queue; });
+    open.push_back(joined);
+    send_fence(joined, ctx);
+}
+
+void Connection::send_fence(const user::Joined& joined, Context& ctx) const {
     ctx.send(actor::ActorAddress{joined.queue},
              queue::Fence{user_, cep_, joined.inc, {ctx.shard, id_}});
 }
@@ -387,13 +411,19 @@ void Connection::take(const queue::FenceReply& reply, Context& ctx) {
         close(ErrorCode::superseded, {}, ctx);
         return;
     }
+    const auto answered = std::erase_if(signing_in().fences_open, [&](const user::Joined& fence) {
+        return fence.queue == reply.queue;
+    });
+    if (answered == 0) {
+        return;  // It was asked twice, and has answered twice.
+    }
     if (reply.kind == queue::FenceReply::Kind::gone) {
         // Its membership went with it; a new history of that name is nothing that was joined.
         std::erase_if(signing_in().joined,
                       [&](const user::Joined& joined) { return joined.queue == reply.queue; });
         signing_in().gone.push_back(reply.queue);
     }
-    if (--signing_in().fences_open == 0) {
+    if (signing_in().fences_open.empty()) {
         welcome(ctx);
     }
 }

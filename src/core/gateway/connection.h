@@ -133,8 +133,9 @@ private:
         std::string query_token;  ///< a token in the query string, where that is allowed
         std::vector<std::pair<QueueName, Cursor>> since;
         std::vector<user::Joined> joined;
-        std::vector<QueueName> gone;  ///< of these: their history has ended
-        std::size_t fences_open = 0;
+        std::vector<QueueName> gone;            ///< of these: their history has ended
+        std::vector<user::Joined> fences_open;  ///< asked and not answered yet
+        Instant asked_at;                       ///< the user queue or those queues, the last time
         std::vector<user::Told> told;           ///< before our WELCOME
         std::vector<std::string> early_frames;  ///< came before our WELCOME
         std::size_t early_bytes = 0;
@@ -172,7 +173,9 @@ private:
     [[nodiscard]] Result<void> identify_client(const wire::ClientFrame& frame, Context& ctx);
     [[nodiscard]] Result<void> keep_since(const wire::ClientFrame& frame);
     void attach(Context& ctx);
-    void send_fence(const user::Joined& joined, Context& ctx);
+    void ask(Context& ctx);
+    void fence(const user::Joined& joined, Context& ctx);
+    void send_fence(const user::Joined& joined, Context& ctx) const;
     void welcome(Context& ctx);
     void say_hello(Context& ctx);
     void follow(const QueueName& queue, std::optional<std::uint64_t> request,

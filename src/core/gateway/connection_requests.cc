@@ -358,8 +358,7 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
                       [&](const user::Joined& joined) { return joined.queue == changed.queue; });
         if (changed.is_member) {
             kept.joined.push_back({changed.queue, Inc{}});
-            ++kept.fences_open;
-            send_fence(kept.joined.back(), ctx);
+            fence(kept.joined.back(), ctx);
         }
         return;
     }

@@ -157,7 +157,7 @@ TEST_CASE(
         bench.pass(8s - 1us);
         CHECK_FALSE(peer.is_ended);
         bench.pass(1us);
-        const auto attach = bench.take_one<user::Attach>();
+        const auto attach = bench.take_sent<user::Attach>().back();
         CHECK(bench.sent.empty());
         bench.check_closed(peer, 1013, "M1033");
         auto attached = bench.attached(attach);
@@ -168,11 +168,85 @@ TEST_CASE(
     SUBCASE("while fencing, from the hello on") {
         TestPeer& peer = states.attaching();
         bench.pass(5s);
-        bench.deliver(bench.attached(bench.take_one<user::Attach>(), {{room_name, Inc{7}}}));
-        bench.pass(3s);
+        bench.deliver(
+            bench.attached(bench.take_sent<user::Attach>().back(), {{room_name, Inc{7}}}));
+        bench.pass(3s - 1us);
+        CHECK_FALSE(peer.is_ended);
+        bench.pass(1us);
         bench.check_closed(peer, 1013, "M1033");
         CHECK(bench.take_one<user::Detach>().cep == bench.last_cep());
     }
+}
+
+TEST_CASE("an ATTACH that is not answered within 1 s is sent again, of the same connection") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = states.attaching();
+    const auto first = bench.take_one<user::Attach>("/user/alice");
+    for (int second = 1; second < 8; ++second) {
+        bench.pass(1s - 1us);
+        CHECK(bench.sent.empty());
+        bench.pass(1us);
+        const auto again = bench.take_one<user::Attach>("/user/alice");
+        CHECK(again.connection == first.connection);
+        CHECK(again.cid == first.cid);
+        CHECK(again.attempt_number == first.attempt_number);
+    }
+    // Both are answered, by the same cep: the second answer finds nothing left to do.
+    const auto attached = bench.attached(first, {{room_name, Inc{7}}});
+    bench.deliver(attached);
+    bench.deliver(attached);
+    CHECK(bench.take_sent<queue::Fence>().size() == 1);
+    answer_fence(bench);
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+    CHECK(peer.next().starts_with(R"({"op":"hello")"));
+    bench.deliver(attached);
+    CHECK(bench.take_sent<queue::Fence>().empty());
+    CHECK(bench.take_sent<user::Detach>().empty());
+    CHECK_FALSE(peer.is_ended);
+}
+
+TEST_CASE("a FENCE that is not answered within 1 s is sent again, and no other") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = bench.sign_in("alice", {}, {{room_name, Inc{7}}, {QueueName("/b"), Inc{9}}});
+    CHECK(bench.take_sent<queue::Fence>().size() == 2);
+    bench.pass(1s - 1us);
+    CHECK(bench.sent.empty());
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name});  // The same question's, twice.
+    CHECK(peer.texts.empty());
+    bench.pass(1us);
+    const auto again = bench.take_one<queue::Fence>("/b");
+    CHECK(again.inc == Inc{9});
+    CHECK(again.cep == bench.last_cep());
+    CHECK(bench.sent.empty());
+    bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b")});
+    CHECK(peer.next().starts_with(R"({"op":"hello")"));
+    bench.pass(10s);
+    CHECK(bench.take_sent<queue::Fence>().empty());
+}
+
+TEST_CASE("who is overtaken in one queue is closed, also by the second answer of another") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = bench.sign_in("alice", {}, {{room_name, Inc{7}}, {QueueName("/b"), Inc{9}}});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Fenced::overtaken});
+    bench.check_closed(peer, 4003, "M1003");
+}
+
+TEST_CASE("a connection that went is not attached anew") {
+    States states;
+    GatewayBench& bench = states.bench;
+    for (TestPeer* peer : {&states.attaching(), &states.fencing()}) {
+        bench.peers.hang_up(*peer);
+    }
+    static_cast<void>(bench.take_sent<user::Attach>());
+    static_cast<void>(bench.take_sent<queue::Fence>());
+    CHECK(bench.take_one<user::Detach>().cep == bench.last_cep());
+    bench.pass(10s);
+    CHECK(bench.sent.empty());
 }
 
 TEST_CASE("what a client says before it is welcome waits for that, in order") {

@@ -80,10 +80,11 @@ struct Page {
 
 /// Limits of one gateway shard and its connections (GUARANTEES.md section 4).
 struct Limits {
-    Duration handshake_time = std::chrono::seconds{5};  ///< from accept to the request's end
-    Duration hello_time = std::chrono::seconds{5};      ///< from the handshake to the hello
-    Duration attach_time = std::chrono::seconds{8};     ///< from the hello to our answer
-    Duration resolve_time = std::chrono::seconds{30};   ///< life of a resolve-only connection
+    Duration handshake_time = std::chrono::seconds{5};   ///< from accept to the request's end
+    Duration hello_time = std::chrono::seconds{5};       ///< from the handshake to the hello
+    Duration attach_time = std::chrono::seconds{8};      ///< from the hello to our answer
+    Duration ask_again_after = std::chrono::seconds{1};  ///< while attaching and fencing
+    Duration resolve_time = std::chrono::seconds{30};    ///< life of a resolve-only connection
     Duration ping_interval = std::chrono::seconds{15};
     Duration dead_after = std::chrono::seconds{35};   ///< without a byte
     Duration token_grace = std::chrono::seconds{60};  ///< after a token's expiry

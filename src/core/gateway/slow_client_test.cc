@@ -156,9 +156,11 @@ TEST_CASE("a client in many big queues signs in without being taken for slow") {
         joined.push_back({room.name, room.content.at.inc});
     }
     TestPeer& alice = bench.sign_in("alice", {}, joined);
-    for (const auto& fence : bench.take_sent<queue::Fence>()) {
-        bench.deliver(queue::FenceReply{fence.connection, QueueName("/big/0"),
-                                        queue::FenceReply::Kind::fenced_in});
+    const auto fences = bench.take_sent<queue::Fence>();
+    REQUIRE(fences.size() == rooms.size());
+    for (const FakeQueue& room : rooms) {
+        bench.deliver(
+            queue::FenceReply{fences[0].connection, room.name, queue::FenceReply::Kind::fenced_in});
     }
     REQUIRE(alice.next().starts_with(R"({"op":"hello")"));
     bench.in_one_turn([&] {
