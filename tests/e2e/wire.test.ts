@@ -278,6 +278,19 @@ test("a server that ends says goodbye", async () => {
     await stopped;
 });
 
+test("a client that was told goodbye is served until it goes", async () => {
+    const ending = await serverOfTest();
+    const peers = [await Peer.login(ending, "first"), await Peer.login(ending, "second")];
+    const stopped = ending.stop();
+    for (const peer of peers) {
+        expect(await peer.next("bye")).toMatchObject({ spread_ms: expect.any(Number) });
+        peer.write({ op: "ping" });
+        await peer.next("pong");
+        peer.socket.close(1000);
+    }
+    await stopped;
+});
+
 test("who does not go at goodbye is closed with 1001", async () => {
     const ending = await serverOfTest({ set: { "server.drain_time": "1s" } });
     const peer = await Peer.login(ending, "sitter");

@@ -60,6 +60,7 @@ void ServiceSite::metrics(std::function<void(std::string)> then) {
 void ServiceSite::stop_shards(std::function<void()> then) {
     is_ready_ = false;
     then_stopped_ = std::move(then);
+    shards_draining_ = switchboard_.shard_count();
     shards_stopping_ = switchboard_.shard_count();
     for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
         send(ShardId{i}, std::nullopt, StopShard{});
@@ -132,6 +133,12 @@ void ServiceSite::take(FromShard item) {
     } else if (const auto* failed = std::get_if<RecordingFailed>(&item)) {
         if (then_recording_failed_) {
             then_recording_failed_(*failed);
+        }
+    } else if (std::holds_alternative<ShardDrained>(item)) {
+        if (shards_draining_ > 0 && --shards_draining_ == 0) {
+            for (std::uint16_t i = 0; i < switchboard_.shard_count(); ++i) {
+                send(ShardId{i}, std::nullopt, EndShard{});
+            }
         }
     } else if (shards_stopping_ > 0 && --shards_stopping_ == 0) {
         then_stopped_();

@@ -49,7 +49,8 @@ public:
     /// From now on clients are served, or not any more.
     void set_ready(bool is_ready) noexcept { is_ready_ = is_ready; }
 
-    /// Asks every shard to stop; `then` is called once all have.
+    /// Asks every shard to let its clients go and, once none has any, to end; `then` is called once
+    /// all have ended.
     void stop_shards(std::function<void()> then);
 
     /// `then` is called when a shard's recording cannot go on.
@@ -109,6 +110,7 @@ private:
     RequestId last_request_;
     std::map<RequestId, Question> questions_;
     std::vector<Fifo<Kept>> kept_;  ///< by shard
+    std::size_t shards_draining_ = 0;
     std::size_t shards_stopping_ = 0;
     std::function<void()> then_stopped_;
     std::function<void(const RecordingFailed&)> then_recording_failed_;

@@ -121,6 +121,14 @@ TEST_CASE("a stop leaves however much waits, after what was asked before") {
     }
     REQUIRE(last);
     CHECK(std::holds_alternative<StopShard>(*last));
+    CHECK_FALSE(bench.pop());
+    FromShard drained{ShardDrained{shard}};
+    REQUIRE(bench.switchboard.to_service(shard).push(drained));
+    bench.site.take_from_shards(runtime::monotonic_now());
+    last = bench.pop();
+    REQUIRE(last);
+    CHECK(std::holds_alternative<EndShard>(*last));
+    CHECK_FALSE(has_stopped);
     FromShard stopped{ShardStopped{shard}};
     REQUIRE(bench.switchboard.to_service(shard).push(stopped));
     bench.site.take_from_shards(runtime::monotonic_now());

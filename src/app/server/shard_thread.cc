@@ -55,7 +55,7 @@ void ShardThread::start() {
 void ShardThread::join() { thread_.join(); }
 
 void ShardThread::run() {
-    while (!stops_by_ || (sockets_.open_count() > 0 && now_ < *stops_by_)) {
+    while (!has_to_end_ && (!stops_by_ || now_ < *stops_by_)) {
         turn();
     }
     end_recording();
@@ -78,7 +78,16 @@ void ShardThread::turn() {
     sockets_.time_passed(now_);
     sockets_.flush(machine_.outputs, now_);
     look_after_recording();
+    look_after_end();
     carry_off();
+}
+
+// Clients of other shards may still ask for what is here.
+void ShardThread::look_after_end() {
+    if (stops_by_ && !has_said_drained_ && sockets_.open_count() == 0) {
+        has_said_drained_ = true;
+        post_.send(FromShard{ShardDrained{settings_.shard}});
+    }
 }
 
 // Before the first step, so that a replay can begin at the beginning.
@@ -140,9 +149,11 @@ std::span<const epoll_event> ShardThread::sleep() {
     return ready;
 }
 
-// While channels are full, sockets are not read, so that less comes; but when the server stops, all
-// that still comes is their end.
-bool ShardThread::reads_sockets() const noexcept { return stops_by_ || !post_.is_blocked(); }
+// While channels are full, sockets are not read, so that less comes; but when the server stops and
+// nobody is signed in any more, all that still comes is their end.
+bool ShardThread::reads_sockets() const noexcept {
+    return !post_.is_blocked() || (stops_by_ && machine_.counters().users_online == 0);
+}
 
 void ShardThread::serve_sockets(std::span<const epoll_event> ready) {
     for (std::size_t i = 0; i < ready.size(); ++i) {
@@ -214,6 +225,8 @@ void ShardThread::take(ToShard item) {
         post_.send(FromShard{
             NamesReport{names->request,
                         machine_.buckets().names(names->prefix, names->after, names->count_max)}});
+    } else if (std::holds_alternative<EndShard>(item)) {
+        has_to_end_ = true;
     } else if (!stops_by_) {
         stops_by_ = now_ + settings_.drain_time;
         sockets_.stop_accepting();

@@ -26,7 +26,7 @@ struct ShardSettings {
     ShardId shard;
     std::uint64_t seed = 0;
     net::ClientSocketsSettings sockets;
-    Duration drain_time = std::chrono::seconds{10};  ///< for last bytes, when the server stops
+    Duration drain_time = std::chrono::seconds{10};  ///< for clients to go, when the server stops
     /// For the disk, to take what is left of the recording then; what it does not take is lost.
     Duration recording_grace = std::chrono::seconds{2};
 };
@@ -59,8 +59,9 @@ public:
                 net::Listener listener, Switchboard& switchboard,
                 std::unique_ptr<runtime::RecordingWriter> recording = nullptr);
 
-    /// Starts the thread. It ends after a StopShard, when all is written or drain_time is over, and
-    /// the recording closed or recording_grace over; says ShardStopped last.
+    /// Starts the thread. After a StopShard it says ShardDrained once it has no client any more,
+    /// and ends with EndShard, at the latest when drain_time is over, and the recording closed or
+    /// recording_grace over; says ShardStopped last.
     void start();
 
     /// Waits for the thread's end.
@@ -85,6 +86,7 @@ private:
     void report(RequestId request);
     void start_recording();
     void look_after_recording();
+    void look_after_end();
     void end_recording();
 
     ShardSettings settings_;
@@ -100,6 +102,8 @@ private:
     std::uint64_t turns_ = 0;
     std::uint64_t ops_refused_ = 0;
     std::optional<Instant> stops_by_;
+    bool has_said_drained_ = false;
+    bool has_to_end_ = false;
     std::thread thread_;
 };
 

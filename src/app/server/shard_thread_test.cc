@@ -98,6 +98,7 @@ struct Bench {
     void stop() {
         is_stopped = true;
         send(shard_count, StopShard{});
+        send(shard_count, EndShard{});
         shard.join();
     }
     /// What the shard has said of its recording so far.

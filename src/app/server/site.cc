@@ -1,5 +1,6 @@
 #include "app/server/site.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "app/roles/actors.h"
@@ -23,6 +24,10 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
     limits.listed_members_max = from.listed_members_max;
     limits.ops_per_second = from.op_rate.per_second;
     limits.ops_burst = from.op_rate.burst;
+    // All within the time that the shard has for its end, and the last quarter for closing.
+    const gateway::Limits standard;
+    limits.stop_spread_max = std::min(standard.stop_spread_max, settings.server.drain_time / 2);
+    limits.stop_grace = std::min(standard.stop_grace, settings.server.drain_time / 4);
     return limits;
 }
 

@@ -29,10 +29,12 @@ struct ListNames {
     std::string after;
     std::size_t count_max = 0;
 };
-/// Close everything and end.
+/// Let the clients go; then say so, and serve the clients of other shards until EndShard.
 struct StopShard {};
+/// No shard has clients any more: end.
+struct EndShard {};
 
-using ToShard = std::variant<actor::Message, ReadCounters, ListNames, StopShard>;
+using ToShard = std::variant<actor::Message, ReadCounters, ListNames, StopShard, EndShard>;
 
 /// What a shard has counted, and how much it holds at the moment.
 struct ShardReport {
@@ -50,6 +52,10 @@ struct NamesReport {
     RequestId request;
     std::vector<QueueName> names;
 };
+/// After StopShard: the last client has gone.
+struct ShardDrained {
+    ShardId shard;
+};
 struct ShardStopped {
     ShardId shard;
 };
@@ -60,8 +66,8 @@ struct RecordingFailed {
     std::string reason;
 };
 
-using FromShard =
-    std::variant<actor::Message, ShardReport, NamesReport, RecordingFailed, ShardStopped>;
+using FromShard = std::variant<actor::Message, ShardReport, NamesReport, RecordingFailed,
+                               ShardDrained, ShardStopped>;
 
 /// All channels and doorbells. Each channel has one sender and one receiver; a sender rings the
 /// receiver's bell once per batch.

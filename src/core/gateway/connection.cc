@@ -248,18 +248,18 @@ bool Connection::wish_postponed(Context& ctx) {
     return true;
 }
 
-void Connection::server_stopping(Context& ctx) {
-    wire::ByeFrame bye;
-    bye.code = ErrorCode::drain;
-    bye.spread_ms =
-        static_cast<std::uint32_t>(ctx.settings.limits.stop_spread / std::chrono::milliseconds{1});
-    if (state_ == State::up && encoding() == Encoding::proto_tcp) {
-        end(encode(bye, encoding(), ctx.work.encoded), ctx);  // It ends with one bye, not with two.
+void Connection::server_stopping(Duration spread, Context& ctx) {
+    if (state_ != State::up) {
+        server_stopped(ctx);
         return;
     }
-    if (state_ == State::up) {
-        say(bye, ctx);
-    }
+    wire::ByeFrame bye;
+    bye.code = ErrorCode::drain;
+    bye.spread_ms = static_cast<std::uint32_t>(spread / std::chrono::milliseconds{1});
+    say(bye, ctx);
+}
+
+void Connection::server_stopped(Context& ctx) {
     if (state_ != State::closed) {
         close(ErrorCode::drain, {}, ctx);
     }

@@ -66,7 +66,9 @@ public:
     void drained(Context& ctx);
     void resume_output(Context& ctx) { outgoing_.resume(ctx); }
     void time_passed(Context& ctx);
-    void server_stopping(Context& ctx);
+    /// Asks a client that is up to go within `spread`; who is not up yet is closed.
+    void server_stopping(Duration spread, Context& ctx);
+    void server_stopped(Context& ctx);
 
     void take(const user::Attached& attached, Context& ctx);
     void take(const user::Stale& stale, Context& ctx);

@@ -231,20 +231,69 @@ TEST_CASE("when the socket closes nothing is put out, and who is attached is det
     CHECK_FALSE(bench.gateway.next_wake().has_value());
 }
 
-TEST_CASE("when the server stops, clients are told to go elsewhere and closed with 1001") {
+TEST_CASE("when the server stops, who is up is asked to go, and everybody else closed with 1001") {
     States states;
     GatewayBench& bench = states.bench;
     const auto all = states.all();
     bench.stop();
-    CHECK(all[0]->is_ended);
-    CHECK(all[0]->bytes == 0);
-    for (std::size_t i = 1; i < all.size(); ++i) {
-        CHECK(all[i]->close_code == 1001);
+    for (const std::size_t i : {0, 1, 2, 3, 5}) {
         CHECK(all[i]->is_ended);
+        CHECK(all[i]->texts.empty());
     }
-    CHECK(all[4]->next() == R"({"op":"bye","code":"M1007","spread_ms":1000})");
-    CHECK(all[3]->texts.empty());
+    CHECK(all[0]->bytes == 0);
+    CHECK(all[1]->close_code == 1001);
+    CHECK(all[3]->close_code == 1001);
+    CHECK(all[4]->next() == R"({"op":"bye","code":"M1007","spread_ms":5})");
+    CHECK_FALSE(all[4]->is_ended);
+    CHECK(bench.counters().connections_open == 1);
+}
+
+TEST_CASE_TEMPLATE("a client that was asked to go is served until it goes, or its time is over",
+                   Wire, Json, Proto, ProtoTcp) {
+    GatewayBench bench(Wire::value);
+    TestPeer& goer = bench.user("alice");
+    TestPeer& sitter = bench.user("bob");
+    bench.stop();
+    for (TestPeer* peer : {&goer, &sitter}) {
+        CHECK(peer->next() == R"({"op":"bye","code":"M1007","spread_ms":10})");
+        bench.peers.say(*peer, R"({"op":"ping"})");
+        CHECK(peer->next() == R"({"op":"pong"})");
+    }
+    bench.peers.hang_up(goer);
+    CHECK(bench.take_one<user::Detach>().user == "alice");
+    bench.pass(10ms + 1s - 1us);
+    CHECK_FALSE(sitter.is_ended);
+    bench.pass(1us);
+    bench.check_closed(sitter, 1001, "M1007");
     CHECK(bench.counters().connections_open == 0);
+}
+
+TEST_CASE("the time to go grows with the number of clients, to its limit") {
+    Settings settings = settings_for_tests();
+    settings.limits.stop_spread_max = 12ms;
+    settings.limits.stop_grace = 1ms;
+    GatewayBench bench(std::move(settings));
+    std::vector<TestPeer*> peers;
+    for (const std::string_view name : {"alice", "bob", "carol"}) {
+        peers.push_back(&bench.user(name));
+    }
+    bench.stop();
+    for (TestPeer* peer : peers) {
+        CHECK(peer->next() == R"({"op":"bye","code":"M1007","spread_ms":12})");
+    }
+    bench.pass(13ms - 1us);
+    CHECK(bench.counters().connections_open == 3);
+    bench.pass(1us);
+    CHECK(bench.counters().connections_open == 0);
+}
+
+TEST_CASE("who comes while the server stops is closed with the rest") {
+    GatewayBench bench;
+    bench.stop();
+    TestPeer& late = bench.user("alice");
+    bench.pass(1s);
+    CHECK(late.close_code == 1001);
+    CHECK(late.is_ended);
 }
 
 TEST_CASE("an answer that comes in a state which did not ask for it is ignored") {

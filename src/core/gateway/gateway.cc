@@ -83,13 +83,7 @@ void Gateway::take_socket_event(const Event& event, Context& ctx) {
         return;
     }
     if (std::holds_alternative<Stopping>(event)) {
-        for (std::size_t slot = 0; slot < connections_.size(); ++slot) {
-            if (Connection* connection = connections_[slot].connection.get()) {
-                const ConnectionId id = connection->id();
-                connection->server_stopping(ctx);
-                finish(id, ctx);
-            }
-        }
+        begin_to_stop(ctx);
         return;
     }
     const ConnectionId id = *connection_of(event);
@@ -107,6 +101,32 @@ void Gateway::take_socket_event(const Event& event, Context& ctx) {
         connection->drained(ctx);
     }
     finish(id, ctx);
+}
+
+// Clients stay and are served until each goes by itself, at its own time within the spread.
+void Gateway::begin_to_stop(Context& ctx) {
+    const Limits& limits = settings_->limits;
+    const auto clients = static_cast<std::int64_t>(counters_.users_online);
+    const Duration spread = std::min(clients * limits.stop_spread_each, limits.stop_spread_max);
+    closes_rest_at_ = ctx.now + spread + limits.stop_grace;
+    for (std::size_t slot = 0; slot < connections_.size(); ++slot) {
+        if (Connection* connection = connections_[slot].connection.get()) {
+            const ConnectionId id = connection->id();
+            connection->server_stopping(spread, ctx);
+            finish(id, ctx);
+        }
+    }
+}
+
+void Gateway::close_rest(Context& ctx) {
+    closes_rest_at_.reset();
+    for (std::size_t slot = 0; slot < connections_.size(); ++slot) {
+        if (Connection* connection = connections_[slot].connection.get()) {
+            const ConnectionId id = connection->id();
+            connection->server_stopped(ctx);
+            finish(id, ctx);
+        }
+    }
 }
 
 void Gateway::step(const actor::Message& message, const Step& at) {
@@ -176,6 +196,9 @@ void Gateway::step(const Step& at) {
         waits->connection->time_passed(ctx);
         finish(timer.connection, ctx);
     }
+    if (closes_rest_at_ && *closes_rest_at_ <= ctx.now) {
+        close_rest(ctx);
+    }
     drop_idle_replicas(ctx);
 }
 
@@ -190,6 +213,9 @@ std::optional<Instant> Gateway::next_wake() const noexcept {
     if (!idle_replicas_.empty()) {
         const Instant at = idle_replicas_.front().since + settings_->limits.replica_idle_time;
         next = next ? std::min(*next, at) : at;
+    }
+    if (closes_rest_at_) {
+        next = next ? std::min(*next, *closes_rest_at_) : *closes_rest_at_;
     }
     return next;
 }

@@ -76,6 +76,8 @@ private:
     };
 
     [[nodiscard]] Context context(const Step& at);
+    void begin_to_stop(Context& ctx);
+    void close_rest(Context& ctx);
     void take_socket_event(const Event& event, Context& ctx);
     void take_message(const actor::Message& message, Context& ctx);
     void finish(ConnectionId id, Context& ctx);
@@ -113,9 +115,10 @@ private:
     std::vector<Held> connections_;  ///< by slot_of() their ids
     std::unordered_map<QueueName, std::unique_ptr<Replica>, KeyedHash, std::equal_to<>> replicas_;
     std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
-    std::vector<ConnectionId> kept_back_;  ///< by the bound of the turn, each once
-    std::vector<ConnectionId> in_need_;    ///< of care, while an event is being fanned out
-    Fifo<IdleReplica> idle_replicas_;      ///< in the order of time; some are in use again
+    std::vector<ConnectionId> kept_back_;    ///< by the bound of the turn, each once
+    std::vector<ConnectionId> in_need_;      ///< of care, while an event is being fanned out
+    Fifo<IdleReplica> idle_replicas_;        ///< in the order of time; some are in use again
+    std::optional<Instant> closes_rest_at_;  ///< once the server stops
 };
 
 }  // namespace muster::gateway

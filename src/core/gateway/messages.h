@@ -52,7 +52,8 @@ struct Drained {
     ConnectionId connection;
 };
 
-/// The server is about to stop: clients are asked to go elsewhere, then closed.
+/// The server is about to stop: clients are asked to go elsewhere, and who has not gone once the
+/// time for that is over is closed.
 struct Stopping {};
 
 using Event = std::variant<Opened, Received, SocketClosed, Blocked, Drained, Stopping>;
@@ -101,7 +102,11 @@ struct Limits {
     std::uint32_t pings_burst = 100;
     std::uint32_t listed_members_max = 1'024;
     std::uint32_t history_answer_bytes_max = 48 * 1024;
-    Duration stop_spread = std::chrono::seconds{1};  ///< told to clients when we stop
+    // When we stop, clients go at a random time within a spread that grows with their number, so
+    // that who takes them in gets 200 a second; then the rest is closed.
+    Duration stop_spread_each = std::chrono::milliseconds{5};
+    Duration stop_spread_max = std::chrono::seconds{5};
+    Duration stop_grace = std::chrono::seconds{1};  ///< after the spread, for the last ones' way
 
     friend bool operator==(const Limits&, const Limits&) = default;
 };
