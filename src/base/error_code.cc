@@ -239,9 +239,9 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "Muster learns of a user at the first login, join or stored message. Compare the id with the "
      "sub of the user's token."},
     {ErrorCode::user_offline, "user_offline", 409, not_retryable,
-     "The user is not on line, and the message was not one to be kept.",
-     "The user left, or has been away longer than the resume time (120 s).",
-     "Send it again when the user is on line, or keep it in the backend until then: this version "
+     "The user has no connection, and the message was not one to be kept.",
+     "The user has left, or its connection broke and is not back yet.",
+     "Send it again when the user is back, or keep it in the backend until then: this version "
      "keeps no messages for users who are away, and answers `reliable: true` with M7001."},
     {ErrorCode::callout_denied, "callout_denied", 403, not_retryable,
      "The game server was asked, and it said no (or it could not be asked, which counts as no).",

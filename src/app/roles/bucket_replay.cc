@@ -106,8 +106,12 @@ Result<void> BucketReplay::take_message(std::string_view bytes, bool is_from_out
 }
 
 void BucketReplay::pass_time() {
+    const bool is_look_time = look_times_.pass_to(report_.now);
     for (auto& [id, bucket] : buckets_) {
         bucket.wake_due(report_.now, wall_, outbox_);
+        if (is_look_time && bucket.wants_looks() && look_times_.includes(id)) {
+            bucket.look_after(report_.now, wall_, outbox_);
+        }
         expect(id);
     }
 }

@@ -48,6 +48,7 @@ private:
     std::map<BucketId, Fifo<std::string>> said_;
     MessageEncoder encoder_;
     actor::Outbox outbox_;
+    actor::LookTimes look_times_;
     WallTime wall_{};
     ReplayLimits limits_;
     ReplayReport report_;

@@ -261,6 +261,23 @@ TEST_CASE("a user that stays away for the resume time has left, by timeout") {
     CHECK(alice.seen("/room/1").is_live);
 }
 
+TEST_CASE("an idle user stays the current one, on line, for as long as its client answers pings") {
+    ShardBench bench({.shard_count = 2});
+    User alice(bench, "alice", bench.home_of("/user/alice") == 0 ? 1 : 0);
+    alice.join("/room/1");
+    for (int i = 0; i < 60; ++i) {
+        bench.pass(5s);
+        bench.peers(alice.shard).say(*alice.peer, R"({"op":"pong"})");
+    }
+    alice.peer->texts.clear();
+    CHECK(alice.post("/room/1", "still here") == R"({"op":"ok","i":2,"seq":7})");
+    CHECK(bench.user_report("alice").connections == 1);
+    bench.pass(35s);
+    CHECK(alice.peer->close_code == 4000);
+    CHECK(bench.user_report("alice").connections == 0);
+    CHECK(bench.user_report("alice").is_online);
+}
+
 TEST_CASE("the backend's joins and kicks are seen by the user and by the others") {
     for (const std::uint16_t shards : shard_counts) {
         Sites site(shards);

@@ -229,6 +229,12 @@ private:
         part(Recorded::Detach::kCepFieldNumber, detach.cep);
     }
 
+    static int field_of(const user::Check&) { return Recorded::kCheckFieldNumber; }
+    void fields(const user::Check& check) {
+        part(Recorded::Check::kConnectionFieldNumber, check.connection);
+        part(Recorded::Check::kCepFieldNumber, check.cep);
+    }
+
     static int field_of(const user::Pass&) { return Recorded::kPassFieldNumber; }
     void fields(const user::Pass& pass) {
         out_.bytes(Recorded::Pass::kQueueFieldNumber, pass.queue.text());
@@ -393,6 +399,13 @@ private:
         part(Recorded::Stale::kConnectionFieldNumber, stale.connection);
     }
 
+    static int field_of(const user::Checked&) { return Recorded::kCheckedFieldNumber; }
+    void fields(const user::Checked& checked) {
+        part(Recorded::Checked::kConnectionFieldNumber, checked.connection);
+        out_.number(Recorded::Checked::kStandingFieldNumber, queue::number_of(checked.standing));
+        part(Recorded::Checked::kCepFieldNumber, checked.cep);
+    }
+
     static int field_of(const user::Kick&) { return Recorded::kKickFieldNumber; }
     void fields(const user::Kick& kick) {
         part(Recorded::Kick::kConnectionFieldNumber, kick.connection);
@@ -430,6 +443,7 @@ private:
         for (const auto& joined : report.joined) {
             part(Recorded::UserReport::kJoinedFieldNumber, joined);
         }
+        out_.number(Recorded::UserReport::kConnectionsFieldNumber, report.connections);
     }
 
     // ---- Events ----

@@ -26,7 +26,7 @@ using QueueState = proto::QueueState;
 
 // A new kind of body or event needs a message in recording.proto, a writer and a reader here, and a
 // sample in the test.
-static_assert(std::variant_size_v<actor::Body> == 26);
+static_assert(std::variant_size_v<actor::Body> == 28);
 static_assert(std::variant_size_v<gateway::Event> == 6);
 
 // Reads on past what is wrong, with a stand-in, and keeps the first thing that was: so that the
@@ -201,6 +201,8 @@ private:
             case Recorded::kAttach: return attach(saved.attach());
             case Recorded::kDetach:
                 return user::Detach{user_id(saved.detach().user()), cep(saved.detach())};
+            case Recorded::kCheck:
+                return user::Check{connection(saved.check()), cep(saved.check())};
             case Recorded::kPass:
                 need(saved.pass().has_op(), "an op is missing");
                 return user::Pass{queue_name(saved.pass().queue()), op(saved.pass().op())};
@@ -223,6 +225,7 @@ private:
             case Recorded::kReadReply: return read_reply(saved.read_reply());
             case Recorded::kAttached: return attached(saved.attached());
             case Recorded::kStale: return user::Stale{connection(saved.stale())};
+            case Recorded::kChecked: return checked(saved.checked());
             case Recorded::kKick: return kick(saved.kick());
             case Recorded::kMembershipChanged:
                 return membership_changed(saved.membership_changed());
@@ -408,6 +411,10 @@ private:
     user::Attached attached(const Recorded::Attached& saved) {
         return {connection(saved), cep(saved), SessionId{saved.session()}, joined(saved)};
     }
+    user::Checked checked(const Recorded::Checked& saved) {
+        return {connection(saved), one_of(saved.standing(), user::Checked::Standing::no_session),
+                cep(saved)};
+    }
     user::Kick kick(const Recorded::Kick& saved) {
         need(saved.has_winner(), "a cep is missing");
         return {connection(saved), cep_pair(saved.winner()), saved.disconnected()};
@@ -422,7 +429,7 @@ private:
     }
     user::UserReport user_report(const Recorded::UserReport& saved) {
         return {RequestId{saved.request()}, saved.is_known(), saved.is_online(),
-                SessionId{saved.session()}, joined(saved)};
+                SessionId{saved.session()}, joined(saved),    saved.connections()};
     }
 
     const char* wrong_ = nullptr;

@@ -148,6 +148,7 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
     all.push_back(to_queue(queue::Read{RequestId{77}}));
     all.push_back(to_queue(user::Attach{sample_connection, UserId("alice"), Cid{1, 2}, 3}));
     all.push_back(to_queue(user::Detach{UserId(), sample_cep}));
+    all.push_back(to_queue(user::Check{sample_connection, sample_cep}));
     all.push_back(to_queue(user::Pass{room, sample_op(queue::JoinOp{UserId("alice"), {}, {}})}));
     all.push_back(to_queue(user::QueueEnded{room, inc}));
     all.push_back(to_queue(user::Tell{{RequestId{1}, {}}, UserId("bob"), binary}));
@@ -182,13 +183,15 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
     all.push_back(to_gateway(user::Attached{
         sample_connection, sample_cep, SessionId{6}, {{room, inc}, {QueueName("/b"), Inc{}}}}));
     all.push_back(to_gateway(user::Stale{sample_connection}));
+    all.push_back(to_gateway(
+        user::Checked{sample_connection, user::Checked::Standing::no_session, sample_cep}));
     all.push_back(to_gateway(user::Kick{sample_connection, sample_cep, true}));
     all.push_back(to_gateway(
         user::MembershipChanged{sample_connection, room, true, queue::LeaveReason::kicked}));
     all.push_back(to_gateway(user::Told{sample_connection, QueueName("/user/alice"), 4,
                                         WallTime{-1}, UserId("bob"), binary}));
     all.push_back(
-        to_service(user::UserReport{RequestId{6}, true, true, SessionId{7}, {{room, inc}}}));
+        to_service(user::UserReport{RequestId{6}, true, true, SessionId{7}, {{room, inc}}, 2}));
     return all;
 }
 

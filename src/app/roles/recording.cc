@@ -17,13 +17,34 @@ namespace {
 using proto::RecordingEntry;
 
 // In the order of actor::Body.
-constexpr std::array body_names{"Op",        "Subscribe",  "Unsubscribe", "Fence",
-                                "Presence",  "Read",       "Attach",      "Detach",
-                                "Pass",      "QueueEnded", "Tell",        "Disconnect",
-                                "ReadUser",  "OpReply",    "Subscribed",  "SubscribeRefused",
-                                "Published", "Ended",      "FenceReply",  "ReadReply",
-                                "Attached",  "Stale",      "Kick",        "MembershipChanged",
-                                "Told",      "UserReport"};
+constexpr std::array body_names{"Op",
+                                "Subscribe",
+                                "Unsubscribe",
+                                "Fence",
+                                "Presence",
+                                "Read",
+                                "Attach",
+                                "Detach",
+                                "Check",
+                                "Pass",
+                                "QueueEnded",
+                                "Tell",
+                                "Disconnect",
+                                "ReadUser",
+                                "OpReply",
+                                "Subscribed",
+                                "SubscribeRefused",
+                                "Published",
+                                "Ended",
+                                "FenceReply",
+                                "ReadReply",
+                                "Attached",
+                                "Stale",
+                                "Checked",
+                                "Kick",
+                                "MembershipChanged",
+                                "Told",
+                                "UserReport"};
 static_assert(body_names.size() == std::variant_size_v<actor::Body>);
 
 std::string place_in_words(const actor::Address& address) {

@@ -219,6 +219,31 @@ TEST_CASE("buckets are run again wherever a segment begins, also in the middle o
     }
 }
 
+TEST_CASE("a user whose connection is missed, as its shard hangs, is missed in replays as well") {
+    RecordedSite recorded(2);
+    ShardBench& bench = recorded.bench;
+    const std::size_t home = bench.home_of("/user/alice");
+    const auto& alice = bench.sign_in("alice", {}, 1 - home);
+    recorded.say(alice, R"({"op":"join","q":"/room/1","i":1})", 1 - home);
+    bench.pass(10s);
+    const auto begin = recorded.entries[home].size();
+    ++recorded.segment;
+    // From now on only the shard of the user queue has turns.
+    for (int second = 0; second < 200; ++second) {
+        bench.now += 1s;
+        bench.in_one_turn([] {}, home);
+    }
+    CHECK_FALSE(bench.user_report("alice").is_known);
+    for (const std::uint16_t shard : {std::uint16_t{0}, std::uint16_t{1}}) {
+        CHECK_FALSE(recorded.replay(shard).value().difference.has_value());
+    }
+    BucketReplay buckets(bench.site());
+    const auto report = buckets.run(recorded.source(home, begin), {});
+    REQUIRE(report.has_value());
+    CHECK_FALSE(report->difference.has_value());
+    CHECK(report->compared > 0);
+}
+
 TEST_CASE("a snapshot that is bigger than an entry may be is left out") {
     RecordedSite recorded(1, 200);
     recorded.live("/room/1");

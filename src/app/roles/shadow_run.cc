@@ -288,8 +288,12 @@ private:
         }
         begin_input(std::nullopt, entry);
         std::uint64_t said = 0;
+        const bool is_look_time = look_times_.pass_to(now_);
         for (auto& [id, bucket] : buckets_) {
             bucket.wake_due(now_, wall_, outbox_);
+            if (is_look_time && bucket.wants_looks() && look_times_.includes(id)) {
+                bucket.look_after(now_, wall_, outbox_);
+            }
             said = hear(id, said);
         }
         teller_.finish_input(said);
@@ -379,6 +383,7 @@ private:
     std::map<BucketId, Fifo<std::uint64_t>> said_;
     MessageEncoder encoder_;
     actor::Outbox outbox_;
+    actor::LookTimes look_times_;
     Instant now_{};
     WallTime wall_{};
     bool has_turn_ = false;

@@ -186,6 +186,12 @@ public:
         return last<queue::ReadReply>().content;
     }
 
+    /// Returns what the user queue says of its user.
+    user::UserReport user_report(std::string_view user) {
+        ask(std::string("/user/") + std::string(user), user::ReadUser{RequestId{1}});
+        return last<user::UserReport>();
+    }
+
 private:
     struct Shard {
         Shard(ShardBench& bench, ShardId id)

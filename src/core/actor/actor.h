@@ -79,6 +79,11 @@ public:
     /// Returns whether there is nothing left to keep: the bucket then forgets the actor.
     [[nodiscard]] virtual bool is_absent() const noexcept = 0;
 
+    /// Returns from when on somebody should look after the actor although it has planned no wake:
+    /// the bucket wakes it within look_interval after that. For what is to be noticed in the end
+    /// but nearly never happens: unlike a planned wake it costs an actor that is well nothing.
+    [[nodiscard]] virtual std::optional<Instant> overdue_at() const noexcept { return {}; }
+
     /// Appends the whole state as bytes from which an ActorFactory makes the same actor again.
     /// Times are written as distances from `now`, so that another process can read them.
     virtual void save(Instant now, std::string& out) const = 0;

@@ -44,6 +44,22 @@ void Bucket::wake_due(Instant now, WallTime wall, Outbox& outbox) {
     }
 }
 
+void Bucket::look_after(Instant now, WallTime wall, Outbox& outbox) {
+    std::vector<QueueName> overdue;
+    wants_looks_ = false;
+    for (const auto& [name, slot] : actors_) {
+        const auto at = slot.actor->overdue_at();
+        wants_looks_ = wants_looks_ || at.has_value();
+        if (at && *at <= now) {
+            overdue.push_back(name);
+        }
+    }
+    std::sort(overdue.begin(), overdue.end());
+    for (const auto& name : overdue) {
+        step(name, Wake{}, now, wall, outbox);
+    }
+}
+
 std::optional<Instant> Bucket::next_wake() const noexcept {
     if (wakes_.empty()) {
         return std::nullopt;
@@ -68,6 +84,7 @@ void Bucket::step(const QueueName& name, const Event& event, Instant now, WallTi
     Actor& actor = *found->second.actor;
     actor.step(event, ctx);
     latest_inc_ = ctx.latest_inc();
+    wants_looks_ = wants_looks_ || actor.overdue_at().has_value();
     if (actor.is_absent()) {
         plan_wake(*found, never);
         actors_.erase(found);
@@ -75,6 +92,20 @@ void Bucket::step(const QueueName& name, const Event& event, Instant now, WallTi
         // Always later than this step, so that nobody can keep its shard busy at one moment.
         plan_wake(*found, std::max(*at, now + Duration{1}));
     }
+}
+
+bool LookTimes::pass_to(Instant now) noexcept {
+    const std::int64_t tick = now.time_since_epoch() / step;
+    first_ = std::max(seen_.value_or(tick), tick - std::int64_t{groups}) + 1;
+    last_ = tick;
+    seen_ = tick;
+    return first_ <= last_;
+}
+
+bool LookTimes::includes(BucketId bucket) const noexcept {
+    const auto group = static_cast<std::int64_t>(bucket.value % groups);
+    const auto latest = last_ - (last_ - group + groups) % groups;  // Time of the group.
+    return latest >= first_;
 }
 
 void Bucket::plan_wake(Actors::value_type& actor, Instant at) {
@@ -182,6 +213,7 @@ Result<Bucket> Bucket::restore(const BucketSettings& settings, const ActorFactor
         if (restored == nullptr || restored->is_absent()) {
             return damaged("damaged state of " + actor.name());
         }
+        bucket.wants_looks_ = bucket.wants_looks_ || restored->overdue_at().has_value();
         const auto [slot, is_new] = bucket.actors_.emplace(name, Slot{std::move(restored)});
         if (!is_new) {
             return damaged("two states of " + actor.name());

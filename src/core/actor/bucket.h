@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,32 @@ struct LogEntry {
     Event event;
 };
 
+/// How often a bucket looks after its actors (Bucket::look_after).
+inline constexpr Duration look_interval = std::chrono::seconds{15};
+
+/// Tells when buckets are to be looked after: each once in look_interval, not all at one moment. A
+/// function of time alone, so that a replay looks when the recorded run did.
+class LookTimes {
+public:
+    static constexpr std::uint32_t groups = 16;
+    static constexpr Duration step = look_interval / groups;
+
+    /// Time has come to `now`. Returns whether the time of any group has passed since the last
+    /// call.
+    bool pass_to(Instant now) noexcept;
+
+    /// Returns whether that is so of the group of `bucket`.
+    [[nodiscard]] bool includes(BucketId bucket) const noexcept;
+
+    /// Returns the next time at which pass_to returns true.
+    [[nodiscard]] Instant next() const noexcept { return Instant{(last_ + 1) * step}; }
+
+private:
+    std::optional<std::int64_t> seen_;
+    std::int64_t first_ = 0;  // of the times that passed with the last call, …
+    std::int64_t last_ = -1;  // … and the last of them.
+};
+
 /// What does not change during a bucket's life.
 struct BucketSettings {
     BucketId id{};
@@ -52,13 +79,20 @@ public:
 
     /// Takes a message to the actor `name`, which is made if it is not there and forgotten again if
     /// nothing is left to keep. Appends what it asks for to `outbox`.
-    void deliver(const QueueName& name, Message message, Instant now, WallTime wall, Outbox& outbox);
+    void deliver(const QueueName& name, Message message, Instant now, WallTime wall,
+                 Outbox& outbox);
 
     /// Wakes each actor whose time has come, once, in the order of their times (then of names).
     void wake_due(Instant now, WallTime wall, Outbox& outbox);
 
     /// Returns when wake_due has something to do.
     [[nodiscard]] std::optional<Instant> next_wake() const noexcept;
+
+    /// Wakes each actor that is overdue, in the order of names. Cost: one look at each actor.
+    void look_after(Instant now, WallTime wall, Outbox& outbox);
+
+    /// Returns whether look_after may ever find something in the present state.
+    [[nodiscard]] bool wants_looks() const noexcept { return wants_looks_; }
 
     [[nodiscard]] Lsn last_lsn() const noexcept { return lsn_; }
     [[nodiscard]] std::size_t actor_count() const noexcept { return actors_.size(); }
@@ -117,6 +151,7 @@ private:
     std::set<PlannedWake> wakes_;
     Lsn lsn_ = 0;
     Inc latest_inc_;
+    bool wants_looks_ = false;
     int log_readers_ = 0;
     Fifo<LogEntry> log_;
 };

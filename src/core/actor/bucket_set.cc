@@ -48,6 +48,7 @@ void BucketSet::deliver(BucketId id, const QueueName& name, Message message, Ins
                         WallTime wall, Outbox& outbox) {
     Slot& target = slot(id);
     target.bucket.deliver(name, std::move(message), now, wall, outbox);
+    wants_looks_ = wants_looks_ || target.bucket.wants_looks();
     note_wake(target);
 }
 
@@ -58,13 +59,34 @@ void BucketSet::wake_due(Instant now, WallTime wall, Outbox& outbox) {
         target.bucket.wake_due(now, wall, outbox);
         note_wake(target);
     }
+    if (look_times_.pass_to(now) && wants_looks_) {
+        look_after(now, wall, outbox);
+    }
+}
+
+void BucketSet::look_after(Instant now, WallTime wall, Outbox& outbox) {
+    wants_looks_ = false;
+    for (const auto& place : slots_) {
+        if (place == nullptr || !place->bucket.wants_looks()) {
+            continue;
+        }
+        if (look_times_.includes(place->bucket.id())) {
+            place->bucket.look_after(now, wall, outbox);
+            note_wake(*place);
+        }
+        wants_looks_ = wants_looks_ || place->bucket.wants_looks();
+    }
 }
 
 std::optional<Instant> BucketSet::next_wake() const noexcept {
-    if (due_.empty()) {
-        return std::nullopt;
+    std::optional<Instant> next;
+    if (!due_.empty()) {
+        next = due_.begin()->at;
     }
-    return due_.begin()->at;
+    if (wants_looks_ && (!next || look_times_.next() < *next)) {
+        next = look_times_.next();
+    }
+    return next;
 }
 
 std::vector<QueueName> BucketSet::names(std::string_view prefix, std::string_view after,

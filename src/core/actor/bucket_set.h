@@ -25,7 +25,8 @@ struct BucketSetSettings {
 ///
 /// Thread:     its shard.
 /// Invariants: each bucket stands once among those that are due, with its next wake, if it has one.
-/// Cost:       an unused bucket is one pointer; a wake costs O(log buckets).
+/// Cost:       an unused bucket is one pointer; a wake costs O(log buckets). While there are actors
+///             that may be overdue, a look at a sixteenth of the actors each second.
 class BucketSet {
 public:
     BucketSet(const BucketSetSettings& settings, const ActorFactory& factory);
@@ -34,7 +35,7 @@ public:
     void deliver(BucketId id, const QueueName& name, Message message, Instant now, WallTime wall,
                  Outbox& outbox);
 
-    /// Wakes every actor whose time has come.
+    /// Wakes every actor whose time has come, and at their times the overdue ones.
     void wake_due(Instant now, WallTime wall, Outbox& outbox);
 
     /// Returns when wake_due has something to do.
@@ -66,11 +67,14 @@ private:
 
     [[nodiscard]] Slot& slot(BucketId id);
     void note_wake(Slot& slot);
+    void look_after(Instant now, WallTime wall, Outbox& outbox);
 
     BucketSetSettings settings_;
     const ActorFactory* factory_;
     std::vector<std::unique_ptr<Slot>> slots_;
     std::set<Due> due_;
+    LookTimes look_times_;
+    bool wants_looks_ = false;  ///< any of the buckets may
 };
 
 }  // namespace muster::actor

@@ -72,6 +72,54 @@ TEST_CASE("all buckets whose time has come are woken, the earliest first") {
     CHECK(bench.pass(1h).empty());
 }
 
+TEST_CASE("who is overdue without having planned a wake is woken once, within the look interval") {
+    Bench bench;
+    bench.pass(0s);
+    CHECK_FALSE(bench.set.next_wake().has_value());
+    bench.deliver(3, "/b", "overdue");
+    bench.deliver(3, "/a", "overdue");
+    bench.deliver(12, "/c", "overdue");
+    bench.deliver(3, "/d", "add");
+    const Instant overdue_at = bench.now + 30s;
+    std::vector<std::string> woken;
+    while (const auto at = bench.set.next_wake()) {
+        REQUIRE(*at > bench.now);
+        REQUIRE(*at <= overdue_at + 2 * look_interval);
+        const auto now = bench.pass(*at - bench.now);
+        CHECK((now.empty() || bench.now >= overdue_at));
+        CHECK((now.empty() || bench.now <= overdue_at + look_interval));
+        woken.insert(woken.end(), now.begin(), now.end());
+    }
+    CHECK(std::count(woken.begin(), woken.end(), "/c 1") == 1);
+    CHECK(std::find(woken.begin(), woken.end(), "/a 1") <
+          std::find(woken.begin(), woken.end(), "/b 1"));
+    CHECK(woken.size() == 3);
+    CHECK(bench.pass(1h).empty());
+}
+
+TEST_CASE("each bucket's time to be looked after comes once in the look interval") {
+    LookTimes times;
+    CHECK_FALSE(times.pass_to(Instant{100s}));
+    for (int round = 0; round < 3; ++round) {
+        std::map<std::uint32_t, int> looks;
+        const Instant end = times.next() + look_interval;
+        while (times.next() < end) {
+            REQUIRE(times.pass_to(times.next()));
+            for (std::uint32_t id = 0; id < 40; ++id) {
+                looks[id] += times.includes(BucketId{id}) ? 1 : 0;
+            }
+            CHECK_FALSE(times.pass_to(times.next() - 1us));
+        }
+        for (const auto& [id, count] : looks) {
+            CHECK(count == 1);
+        }
+    }
+    REQUIRE(times.pass_to(times.next() + 1h));  // After a pause: all, once.
+    for (std::uint32_t id = 0; id < 40; ++id) {
+        CHECK(times.includes(BucketId{id}));
+    }
+}
+
 TEST_CASE("a bucket that is due in every turn does not keep the others waiting") {
     Bench bench;
     bench.deliver(1, "/a", "wake again 0");
@@ -119,8 +167,8 @@ TEST_CASE("the next wake is always that of the bucket that has the earliest") {
                 bench.deliver(bucket, "/a", "forget");
                 expected.erase(bucket);
             } else {
-                const Instant at = bench.now + std::max<Duration>(std::chrono::milliseconds{wait},
-                                                                  Duration{1});
+                const Instant at =
+                    bench.now + std::max<Duration>(std::chrono::milliseconds{wait}, Duration{1});
                 bench.deliver(bucket, "/a", "wake " + std::to_string(wait));
                 const auto [planned, is_new] = expected.emplace(bucket, at);
                 planned->second = std::min(planned->second, at);

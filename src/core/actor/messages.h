@@ -30,11 +30,11 @@ using Body = std::variant<
     // to queues
     queue::Op, queue::Subscribe, queue::Unsubscribe, queue::Fence, queue::Presence, queue::Read,
     // to user queues
-    user::Attach, user::Detach, user::Pass, user::QueueEnded, user::Tell, user::Disconnect,
-    user::ReadUser,
+    user::Attach, user::Detach, user::Check, user::Pass, user::QueueEnded, user::Tell,
+    user::Disconnect, user::ReadUser,
     // to gateways, user queues and the service thread
     queue::OpReply, queue::Subscribed, queue::SubscribeRefused, queue::Published, queue::Ended,
-    queue::FenceReply, queue::ReadReply, user::Attached, user::Stale, user::Kick,
+    queue::FenceReply, queue::ReadReply, user::Attached, user::Stale, user::Checked, user::Kick,
     user::MembershipChanged, user::Told, user::UserReport>;
 
 struct Message {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -17,12 +18,14 @@ namespace muster::actor {
 
 /// An actor that does what it is told: `add` remembers one more thing and draws a chance, `inc`
 /// begins a history, `wake 50` asks for a wake in 50 ms, `wake again 50` does so at each wake,
-/// `forget` leaves nothing. Whatever it does, it tells the service a number.
+/// `overdue` is overdue in 30 s, `forget` leaves nothing. Whatever it does, it tells the service a
+/// number.
 class ObedientActor final : public Actor {
 public:
     void step(const Event& event, Context& ctx) override {
         if (std::holds_alternative<Wake>(event)) {
             ++wakes_;
+            overdue_at_.reset();
             tell(wakes_, ctx);
             if (again_ms_ != 0) {
                 ctx.wake_at(ctx.now + std::chrono::milliseconds{again_ms_ - 1});
@@ -41,6 +44,9 @@ public:
         } else if (text == "forget") {
             *this = ObedientActor();
             tell(0, ctx);
+        } else if (text == "overdue") {
+            ++things_;
+            overdue_at_ = ctx.now + std::chrono::seconds{30};
         } else if (text.starts_with("wake again ")) {
             ++things_;
             again_ms_ = number_in(text.substr(11)) + 1;
@@ -52,6 +58,9 @@ public:
     }
 
     [[nodiscard]] bool is_absent() const noexcept override { return things_ == 0; }
+    [[nodiscard]] std::optional<Instant> overdue_at() const noexcept override {
+        return overdue_at_;
+    }
 
     void save(Instant /*now*/, std::string& out) const override {
         out += std::to_string(things_) + " " + std::to_string(wakes_) + " " +
@@ -79,6 +88,7 @@ private:
         things_ = other.things_;
         wakes_ = other.wakes_;
         again_ms_ = other.again_ms_;
+        overdue_at_ = other.overdue_at_;
         return *this;
     }
 
@@ -94,6 +104,7 @@ private:
 
     std::uint64_t things_ = 0;
     std::uint64_t wakes_ = 0;
+    std::optional<Instant> overdue_at_;
     std::uint64_t again_ms_ = 0;  // 0: not again; else one more than was said.
 };
 

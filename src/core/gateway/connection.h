@@ -43,9 +43,9 @@ struct Following {
 /// Thread:     the shard that accepted the connection.
 /// Invariants: `cep_` is set from the ATTACHED on. Close is put out once, and nothing after it. At
 ///             most two snapshots wait: further queues are welcomed when these have left.
-/// In:         bytes, SocketClosed, Blocked, Drained, time; Attached, Stale, FenceReply, Kick,
-///             MembershipChanged, Told, OpReply.
-/// Out:        Output; Attach, Detach, Fence, Pass, Op; wishes for replicas.
+/// In:         bytes, SocketClosed, Blocked, Drained, time; Attached, Stale, FenceReply, Checked,
+///             Kick, MembershipChanged, Told, OpReply.
+/// Out:        Output; Attach, Detach, Check, Fence, Pass, Op; wishes for replicas.
 class Connection {
 public:
     enum class State : std::uint8_t {
@@ -65,6 +65,7 @@ public:
     void blocked() noexcept { outgoing_.blocked(); }
     void drained(Context& ctx);
     void resume_output(Context& ctx) { outgoing_.resume(ctx); }
+    /// Does what is due; while up, also asks the user queue whether this connection still counts.
     void time_passed(Context& ctx);
     /// Asks a client that is up to go within `spread`; who is not up yet is closed.
     void server_stopping(Duration spread, Context& ctx);
@@ -72,6 +73,7 @@ public:
 
     void take(const user::Attached& attached, Context& ctx);
     void take(const user::Stale& stale, Context& ctx);
+    void take(const user::Checked& checked, Context& ctx);
     void take(const user::Kick& kick, Context& ctx);
     void take(const user::MembershipChanged& changed, Context& ctx);
     void take(const user::Told& told, Context& ctx);
@@ -113,7 +115,7 @@ public:
     /// Returns what it is served of `queue`: until the unfollow was granted.
     [[nodiscard]] Following* served(std::string_view queue) noexcept;
 
-    /// Returns when time_passed has something to do at the latest.
+    /// Returns when time_passed must be called at the latest, but for check_interval.
     [[nodiscard]] Instant deadline(const Limits& limits) const noexcept;
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] ConnectionId id() const noexcept { return id_; }
@@ -193,6 +195,7 @@ private:
     void close(ErrorCode code, std::string_view detail, Context& ctx);
     void end(SharedText last_bytes, Context& ctx);
     void part(Context& ctx);
+    void do_what_is_due(Context& ctx);
     [[nodiscard]] bool take_idle_frame(Context& ctx);
     void check(Outgoing::Outcome outcome, Context& ctx);
     void tell(const user::Told& told, Context& ctx);

@@ -109,6 +109,86 @@ TEST_CASE("an idle client costs one wake each 15 s and no other") {
     }
 }
 
+TEST_CASE(
+    "a connection that is up asks each 15 s, with its ping, whether it is still the current one") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    for (int i = 0; i < 3; ++i) {
+        bench.pass(15s - 1us);
+        CHECK(bench.sent.empty());
+        bench.pass(1us);
+        const auto check = bench.take_one<user::Check>("/user/alice");
+        CHECK(check.connection == ref_of(peer));
+        CHECK(check.cep == bench.last_cep());
+        CHECK(peer.next() == R"({"op":"ping"})");
+        bench.peers.say(peer, R"({"op":"pong"})");
+    }
+}
+
+TEST_CASE("the way of a ping's answer does not part the next ping from the check") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    bench.pass(15s);
+    for (int i = 0; i < 3; ++i) {
+        CHECK(peer.next() == R"({"op":"ping"})");
+        CHECK(bench.take_sent<user::Check>().size() == 1);
+        bench.pass(900ms);
+        bench.peers.say(peer, R"({"op":"pong"})");
+        bench.pass(15s - 900ms - 1us);
+        CHECK(bench.sent.empty());
+        CHECK(peer.texts.empty());
+        bench.pass(1us);
+    }
+}
+
+TEST_CASE("a connection asks within 15 s also if it is busy, if pings are rare, or unanswered") {
+    Settings settings = settings_for_tests();
+    bool is_busy = true;
+    SUBCASE("it speaks all the time") {}
+    SUBCASE("pings are rare") { settings.limits.ping_interval = 1h; }
+    SUBCASE("its ping is not answered") { is_busy = false; }
+    GatewayBench bench(std::move(settings));
+    TestPeer& peer = bench.user("alice");
+    Duration since_last{};
+    for (int second = 0; second < (is_busy ? 100 : 34); ++second) {
+        bench.pass(1s);
+        since_last += 1s;
+        if (!bench.take_sent<user::Check>().empty()) {
+            since_last = {};
+        }
+        CHECK(since_last < 15s);
+        if (is_busy) {
+            bench.peers.say(peer, R"({"op":"pong"})");
+        }
+    }
+    CHECK_FALSE(peer.is_ended);
+}
+
+TEST_CASE("who has lost without having been told learns it by asking") {
+    using Standing = user::Checked::Standing;
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = states.up();
+    const auto answer = [&](Standing standing, std::int64_t ahead) {
+        Cep cep = bench.last_cep();
+        cep.counter += static_cast<std::uint64_t>(ahead);
+        bench.deliver(user::Checked{ref_of(peer), standing, cep});
+    };
+    answer(Standing::current, 0);
+    answer(Standing::other, 0);
+    answer(Standing::other, -1);  // Of a user queue's lineage that is no more.
+    CHECK_FALSE(peer.is_ended);
+    SUBCASE("to another connection: 4003") {
+        answer(Standing::other, 1);
+        bench.check_closed(peer, 4003, "M1003");
+        CHECK(bench.counters().closed_superseded == 1);
+    }
+    SUBCASE("the session: 4004") {
+        answer(Standing::no_session, 0);
+        bench.check_closed(peer, 4004, "M1004");
+    }
+}
+
 TEST_CASE("the backend's joins and kicks come as `joined` and `left`") {
     GatewayBench bench;
     TestPeer& peer = bench.user("alice");
@@ -324,6 +404,11 @@ TEST_CASE("an answer that comes in a state which did not ask for it is ignored")
         if (!is_up && !is_fencing && !is_attaching) {
             bench.deliver(user::Stale{ref});
             state_is("Stale");
+        }
+        if (!is_up) {
+            bench.deliver(user::Checked{ref, user::Checked::Standing::no_session, Cep{Inc{99}, 1}});
+            bench.deliver(user::Checked{ref, user::Checked::Standing::other, Cep{Inc{99}, 1}});
+            state_is("Checked");
         }
         if (!is_up && !is_fencing) {
             bench.deliver(user::Kick{ref, Cep{Inc{99}, 1}});

@@ -157,6 +157,8 @@ void Gateway::take_message(const actor::Message& message, Context& ctx) {
         hand_to(attached->connection, *attached, ctx);
     } else if (const auto* stale = std::get_if<user::Stale>(&body)) {
         hand_to(stale->connection, *stale, ctx);
+    } else if (const auto* checked = std::get_if<user::Checked>(&body)) {
+        hand_to(checked->connection, *checked, ctx);
     } else if (const auto* kick = std::get_if<user::Kick>(&body)) {
         hand_to(kick->connection, *kick, ctx);
     } else if (const auto* changed = std::get_if<user::MembershipChanged>(&body)) {
@@ -238,7 +240,13 @@ void Gateway::finish(ConnectionId id, Context& ctx) {
         kept->is_kept_back = true;
         kept_back_.push_back(id);
     }
-    const Instant at = connection.deadline(settings_->limits);
+    Instant at = connection.deadline(settings_->limits);
+    if (connection.state() == Connection::State::up) {
+        at = std::min(at, ctx.now + settings_->limits.check_interval);
+        if (!std::exchange(kept->is_up, true)) {
+            kept->timer_at = Instant::max();  // That of the sign-in has nothing to do any more.
+        }
+    }
     if (at < kept->timer_at) {
         kept->timer_at = at;
         timers_.push(Timer{at, id});

@@ -64,6 +64,7 @@ private:
         std::unique_ptr<Connection> connection;
         Instant timer_at = Instant::max();  ///< for which a timer is set
         bool is_kept_back = false;          ///< stands in kept_back_
+        bool is_up = false;                 ///< its timer is no longer that of the sign-in
     };
     struct Timer {
         Instant at;

@@ -87,6 +87,10 @@ struct Limits {
     Duration ask_again_after = std::chrono::seconds{1};  ///< while attaching and fencing
     Duration resolve_time = std::chrono::seconds{30};    ///< life of a resolve-only connection
     Duration ping_interval = std::chrono::seconds{15};
+    /// A connection that is up asks its user queue whether it still counts whenever its timer
+    /// rings: with its pings, and at the latest after so long. It costs no timer and no memory of
+    /// its own.
+    Duration check_interval = std::chrono::seconds{15};
     Duration dead_after = std::chrono::seconds{35};   ///< without a byte
     Duration token_grace = std::chrono::seconds{60};  ///< after a token's expiry
     Duration replica_idle_time = std::chrono::seconds{30};

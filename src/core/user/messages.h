@@ -29,6 +29,14 @@ struct Detach {
     Cep cep;
 };
 
+/// Is the connection still the one that counts? Asked by each connection that is up, at the latest
+/// 15 s after the last time: a kick may get lost, this is what finds out (R27). And a connection
+/// that does not ask any more is gone, however it went.
+struct Check {
+    ConnectionRef connection;
+    Cep cep;
+};
+
 /// A join or leave on its way to `queue`; it passes here first, so that it is noted.
 struct Pass {
     QueueName queue;
@@ -76,6 +84,17 @@ struct Stale {
     ConnectionRef connection;
 };
 
+/// The answer to Check.
+struct Checked {
+    ConnectionRef connection;
+    enum class Standing : std::uint8_t {
+        current,
+        other,       ///< the connection with `cep` has taken over
+        no_session,  ///< the session has ended, or goes on without any connection
+    } standing = Standing::current;
+    Cep cep;  ///< the largest one given out
+};
+
 /// `winner` has taken over; or, with `disconnected`, the backend wants the connection closed.
 struct Kick {
     ConnectionRef connection;
@@ -103,10 +122,13 @@ struct Told {
 
 struct UserReport {
     RequestId request;
-    bool is_known = false;   ///< false: no session and nothing joined
+    bool is_known = false;  ///< false: no session and nothing joined
+    /// Has a session, so also while the connection is away for less than T_resume: what the queues
+    /// that the user is in show of the member.
     bool is_online = false;
     SessionId session;
     std::vector<Joined> joined;
+    std::uint32_t connections = 0;  ///< at this moment
 };
 
 }  // namespace muster::user

@@ -31,6 +31,8 @@ void UserQueue::step(const actor::Event& event, actor::Context& ctx) {
         take(*attach, ctx);
     } else if (const auto* detach = std::get_if<Detach>(&message.body)) {
         take(*detach, ctx);
+    } else if (const auto* check = std::get_if<Check>(&message.body)) {
+        take(*check, ctx);
     } else if (const auto* pass = std::get_if<Pass>(&message.body)) {
         take(*pass, message.from, ctx);
     } else if (const auto* reply = std::get_if<queue::OpReply>(&message.body)) {
@@ -66,14 +68,25 @@ void UserQueue::refuse(const actor::Message& message, actor::Context& ctx) const
     }
 }
 
+std::optional<Instant> UserQueue::overdue_at() const noexcept {
+    if (!current_) {
+        return std::nullopt;
+    }
+    return seen_at_ + settings_->silent_time;
+}
+
 void UserQueue::on_wake(actor::Context& ctx) {
-    if (!away_since_) {
+    if (session_.value == 0) {
         return;
     }
-    if (*away_since_ + settings_->resume_time <= ctx.now) {
+    if (const auto overdue = overdue_at()) {
+        if (*overdue <= ctx.now) {
+            go_away(ctx);  // Its gateway shard is no more, or knows nothing of it.
+        }
+    } else if (seen_at_ + settings_->resume_time <= ctx.now) {
         end_session(ctx);
     } else {
-        ctx.wake_at(*away_since_ + settings_->resume_time);
+        ctx.wake_at(seen_at_ + settings_->resume_time);
     }
 }
 
@@ -95,7 +108,6 @@ void UserQueue::take(const Attach& attach, actor::Context& ctx) {
                      Kick{current_->connection, last_cep_});
         }
         current_ = Current{attach.connection, attach.cid};
-        away_since_.reset();
         if (session_.value == 0) {
             begin_session(ctx);
         } else {
@@ -108,6 +120,7 @@ void UserQueue::take(const Attach& attach, actor::Context& ctx) {
             }
         }
     }
+    seen_at_ = ctx.now;
     Attached attached{attach.connection, last_cep_, session_, {}};
     for (const auto& [queue, membership] : joined_) {
         if (membership.inc.value != 0) {
@@ -137,9 +150,26 @@ void UserQueue::take(const Detach& detach, actor::Context& ctx) {
     if (!current_ || last_cep_ != detach.cep) {
         return;  // It had lost already.
     }
+    go_away(ctx);
+}
+
+void UserQueue::go_away(actor::Context& ctx) {
     current_.reset();
-    away_since_ = ctx.now;
+    seen_at_ = ctx.now;
     ctx.wake_at(ctx.now + settings_->resume_time);
+}
+
+void UserQueue::take(const Check& check, actor::Context& ctx) {
+    using Standing = Checked::Standing;
+    Checked checked{check.connection, Standing::other, last_cep_};
+    if (current_ && current_->connection == check.connection) {
+        checked.standing = Standing::current;
+        seen_at_ = ctx.now;
+    } else if (session_.value == 0 || (!current_ && check.cep == last_cep_)) {
+        // It was given up for silent and is not told of anything any more: it must sign in anew.
+        checked.standing = Standing::no_session;
+    }
+    ctx.send(actor::GatewayAddress{check.connection.gateway}, std::move(checked));
 }
 
 void UserQueue::begin_session(actor::Context& ctx) {
@@ -161,7 +191,7 @@ void UserQueue::end_session(actor::Context& ctx) {
     }
     session_ = SessionId{};
     current_.reset();
-    away_since_.reset();
+    seen_at_ = {};
     attempts_.clear();
 }
 
@@ -254,9 +284,9 @@ void UserQueue::note_standing(const queue::OpReply& reply, actor::Context& ctx) 
 void UserQueue::tell_membership(const queue::OpReply& reply, bool is_member,
                                 actor::Context& ctx) const {
     if (current_) {
-        ctx.send(actor::GatewayAddress{current_->connection.gateway},
-                 MembershipChanged{current_->connection, reply.queue, is_member,
-                                   reply.leave_reason});
+        ctx.send(
+            actor::GatewayAddress{current_->connection.gateway},
+            MembershipChanged{current_->connection, reply.queue, is_member, reply.leave_reason});
     }
 }
 
@@ -313,7 +343,8 @@ void UserQueue::take(const ReadUser& read, actor::Context& ctx) {
     UserReport report;
     report.request = read.request;
     report.is_known = !is_absent();
-    report.is_online = current_.has_value();
+    report.is_online = session_.value != 0;
+    report.connections = current_ ? 1 : 0;
     report.session = session_;
     for (const auto& [queue, membership] : joined_) {
         report.joined.push_back(Joined{queue, membership.inc});

@@ -24,6 +24,8 @@ namespace muster::user {
 struct UserSettings {
     /// How long a user without a connection stays a member of what it joined (T_resume).
     Duration resume_time = std::chrono::seconds{120};
+    /// A connection not heard of for so long is gone: 2.5 intervals of its Check.
+    Duration silent_time = std::chrono::milliseconds{37'500};
     std::size_t joined_max = 64;   ///< queues that one user is in
     std::size_t clients_max = 16;  ///< client programs whose last attempt number is kept
 };
@@ -33,12 +35,12 @@ struct UserSettings {
 ///
 /// Owns:       the connection epoch (cep), the session, the list of joined queues.
 /// Invariants: at most one connection is current; its cep is larger than all before it. `session_`
-///             is set from the first attach to T_resume after the last connection, and exactly
-///             then either `current_` or `away_since_` is. What the user joined itself is left when
-///             the session ends; what the backend joined stays.
-/// In:         Attach, Detach, Pass, QueueEnded, Tell, Disconnect, ReadUser, queue::OpReply, Wake;
-///             what is meant for other queues (Op, Subscribe, Fence, Read) is refused.
-/// Out:        Attached, Stale, Kick, MembershipChanged, Told, UserReport, queue::Op,
+///             is set from the first attach to T_resume after the last connection; `current_` is
+///             set only within it. What the user joined itself is left when the session ends; what
+///             the backend joined stays. On line, for members and in reports, is who has a session.
+/// In:         Attach, Detach, Check, Pass, QueueEnded, Tell, Disconnect, ReadUser, queue::OpReply,
+///             Wake; what is meant for other queues (Op, Subscribe, Fence, Read) is refused.
+/// Out:        Attached, Stale, Checked, Kick, MembershipChanged, Told, UserReport, queue::Op,
 ///             queue::OpReply, queue::Presence.
 /// Files:      user_queue.cc, user_queue_saved.cc.
 class UserQueue final : public actor::Actor {
@@ -47,6 +49,7 @@ public:
 
     void step(const actor::Event& event, actor::Context& ctx) override;
     [[nodiscard]] bool is_absent() const noexcept override;
+    [[nodiscard]] std::optional<Instant> overdue_at() const noexcept override;
     void save(Instant now, std::string& out) const override;
 
     /// Returns the user queue that save() wrote, or nullptr when `state` is damaged.
@@ -72,6 +75,7 @@ private:
 
     void take(const Attach& attach, actor::Context& ctx);
     void take(const Detach& detach, actor::Context& ctx);
+    void take(const Check& check, actor::Context& ctx);
     void take(const Pass& pass, const actor::Address& from, actor::Context& ctx);
     void take(const queue::OpReply& reply, actor::Context& ctx);
     void take(const QueueEnded& ended);
@@ -84,6 +88,7 @@ private:
     void note_standing(const queue::OpReply& reply, actor::Context& ctx);
     [[nodiscard]] bool note_attempt(const Attach& attach);
     void note_join(queue::Op& op, const QueueName& queue);
+    void go_away(actor::Context& ctx);
     void begin_session(actor::Context& ctx);
     void end_session(actor::Context& ctx);
     void leave_behind(const QueueName& queue, actor::Context& ctx) const;
@@ -97,7 +102,7 @@ private:
     Cep last_cep_;  ///< the largest one given out; its inc is this user queue's
     SessionId session_;
     std::optional<Current> current_;
-    std::optional<Instant> away_since_;
+    Instant seen_at_;  ///< in a session: when `current_` was last heard of, or since when away
     std::vector<LastAttempt> attempts_;  ///< the newest client last
     boost::container::flat_map<QueueName, Membership, NameOrder> joined_;
     Seq told_ = 0;

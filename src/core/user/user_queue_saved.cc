@@ -26,8 +26,8 @@ void UserQueue::save(Instant now, std::string& out) const {
         current.set_cid_high(current_->cid.high);
         current.set_cid_low(current_->cid.low);
     }
-    if (away_since_) {
-        saved.set_away_since_us(to_saved(*away_since_, now));
+    if (session_.value != 0) {
+        saved.set_seen_at_us(to_saved(seen_at_, now));
     }
     for (const auto& each : attempts_) {
         auto& attempt = *saved.add_attempts();
@@ -69,15 +69,15 @@ bool UserQueue::read_saved(const State& saved, Instant now) {
                             ConnectionId{current.connection()}},
                            Cid{current.cid_high(), current.cid_low()}};
     }
-    if (saved.has_away_since_us()) {
-        away_since_ = from_saved(saved.away_since_us(), now);
-        if (!away_since_) {
+    if (saved.has_seen_at_us()) {
+        const auto seen_at = from_saved(saved.seen_at_us(), now);
+        if (!seen_at) {
             return false;
         }
+        seen_at_ = *seen_at;
     }
-    // A session is on line or away.
-    const int ways = (current_ ? 1 : 0) + (away_since_ ? 1 : 0);
-    if (ways != (session_.value == 0 ? 0 : 1)) {
+    const bool is_in_session = session_.value != 0;
+    if (saved.has_seen_at_us() != is_in_session || (current_ && !is_in_session)) {
         return false;
     }
     for (const auto& each : saved.attempts()) {

@@ -220,7 +220,8 @@ TEST_CASE("a session ends 120 s after its last connection, and leaves what the u
     bench.join(attached);
     bench.detach(attached.cep);
     CHECK(bench.outbox.empty());
-    CHECK_FALSE(bench.report().is_online);
+    CHECK(bench.report().is_online);  // As the queues show it, until the session ends.
+    CHECK(bench.report().connections == 0);
     CHECK(bench.report().session == attached.session);
     bench.pass(120s - 1us);
     CHECK(bench.outbox.empty());
@@ -272,9 +273,9 @@ TEST_CASE("the detach of a connection that has lost already changes nothing") {
     const auto first = bench.sign_in(connection(0, 1), phone);
     const auto second = bench.sign_in(connection(0, 2), laptop);
     bench.detach(first.cep);
-    CHECK(bench.report().is_online);
+    CHECK(bench.report().connections == 1);
     bench.detach(second.cep);
-    CHECK_FALSE(bench.report().is_online);
+    CHECK(bench.report().connections == 0);
     bench.detach(second.cep);
     bench.pass(120s);
     CHECK(bench.actor->is_absent());
@@ -309,6 +310,118 @@ TEST_CASE("what the server joined stays when the session ends, and is told of pr
     CHECK(bench.only<queue::Presence>().session == attached.session);
     CHECK(bench.joined() == Lines{"/room/1 70"});
     CHECK_FALSE(bench.actor->is_absent());
+}
+
+// ---- Checks ----------------------------------------------------------------------------------
+
+Checked check(Bench& bench, ConnectionRef from, Cep cep) {
+    bench.step(actor::GatewayAddress{from.gateway}, Check{from, cep});
+    CHECK(bench.outbox.size() == 1);
+    CHECK(bench.gateways_sent<Checked>() == std::vector{from.gateway});
+    CHECK(bench.only<Checked>().connection == from);
+    return bench.only<Checked>();
+}
+
+TEST_CASE("a connection that asks is told whether it is current, or who is, or that nobody is") {
+    using Standing = Checked::Standing;
+    Bench bench;
+    CHECK(check(bench, connection(3, 1), Cep{Inc{5}, 1}).standing == Standing::no_session);
+    CHECK(bench.actor->is_absent());
+    const auto first = bench.sign_in(connection(0, 1), phone);
+    const auto second = bench.sign_in(connection(4, 2), laptop);
+    CHECK(check(bench, connection(4, 2), second.cep).standing == Standing::current);
+    CHECK(check(bench, connection(0, 1), first.cep).standing == Standing::other);
+    CHECK(bench.only<Checked>().cep == second.cep);
+    bench.detach(second.cep);
+    CHECK(check(bench, connection(0, 1), first.cep).standing == Standing::other);
+    bench.pass(120s);
+    CHECK(check(bench, connection(0, 1), first.cep).standing == Standing::no_session);
+}
+
+TEST_CASE("a connection of which nothing is heard for 37.5 s is gone, and the session after it") {
+    Bench bench;
+    CHECK_FALSE(bench.actor->overdue_at().has_value());
+    const auto attached = bench.sign_in(connection(3, 1));
+    CHECK_FALSE(bench.wake_at.has_value());  // An idle user costs no timer.
+    bench.pass(30s);
+    check(bench, connection(3, 1), attached.cep);
+    CHECK(bench.actor->overdue_at() == bench.now + 37'500ms);
+    bench.pass(37'500ms - 1us);
+    bench.wake();
+    CHECK(bench.report().connections == 1);
+    bench.pass(1us);
+    bench.wake();
+    CHECK(bench.outbox.empty());
+    CHECK(bench.report().connections == 0);
+    CHECK(bench.report().is_online);
+    CHECK_FALSE(bench.actor->overdue_at().has_value());
+    // It was not gone after all: it has missed what it was to be told, and signs in anew.
+    CHECK(check(bench, connection(3, 1), attached.cep).standing == Checked::Standing::no_session);
+    bench.pass(120s);
+    CHECK(bench.actor->is_absent());
+}
+
+TEST_CASE("an attach that is repeated is a sign of life, too; a lost one's check is none") {
+    Bench bench;
+    const auto first = bench.sign_in(connection(0, 1), phone);
+    const auto second = bench.sign_in(connection(0, 2), laptop);
+    bench.pass(10s);
+    check(bench, connection(0, 1), first.cep);
+    CHECK(bench.actor->overdue_at() == bench.now + 27'500ms);
+    bench.attach(connection(0, 2), laptop);
+    CHECK(bench.only<Attached>().cep == second.cep);
+    CHECK(bench.actor->overdue_at() == bench.now + 37'500ms);
+}
+
+// ---- Presence --------------------------------------------------------------------------------
+
+TEST_CASE("quick reconnects change nobody's presence, in whatever order the old one's end comes") {
+    Bench bench;
+    bench.join_by_server();
+    auto last = bench.sign_in(connection(0, 1), phone, 1);
+    CHECK(bench.only<queue::Presence>().is_online);
+    for (std::uint64_t attempt = 2; attempt < 6; ++attempt) {
+        const bool is_seen_to_go = attempt % 2 == 0;
+        if (is_seen_to_go) {
+            bench.detach(last.cep);
+            CHECK(bench.outbox.empty());
+        }
+        const auto next = bench.sign_in(connection(0, attempt), phone, attempt);
+        CHECK(bench.all<queue::Presence>().empty());
+        CHECK(next.session == last.session);
+        bench.detach(last.cep);
+        CHECK(bench.outbox.empty());
+        last = next;
+    }
+    bench.pass(30s);
+    CHECK(bench.outbox.empty());
+    CHECK(bench.report().is_online);
+}
+
+TEST_CASE("an attach at the instant at which the session ends either keeps it or begins the next") {
+    Bench bench;
+    bench.join_by_server();
+    const auto first = bench.sign_in(connection(0, 1), phone, 1);
+    bench.detach(first.cep);
+    bench.pass(120s - 1us);
+    SUBCASE("it comes first") {
+        bench.now += 1us;
+        CHECK(bench.sign_in(connection(0, 2), phone, 2).session == first.session);
+        CHECK(bench.all<queue::Presence>().empty());
+        bench.pass(0s);
+        CHECK(bench.outbox.empty());
+        CHECK(bench.report().is_online);
+    }
+    SUBCASE("it comes second: off line, then on line with a younger session") {
+        bench.pass(1us);
+        CHECK_FALSE(bench.only<queue::Presence>().is_online);
+        CHECK(bench.only<queue::Presence>().session == first.session);
+        CHECK_FALSE(bench.report().is_online);
+        const auto second = bench.sign_in(connection(0, 2), phone, 2);
+        CHECK(bench.only<queue::Presence>().is_online);
+        CHECK(bench.only<queue::Presence>().session == second.session);
+        CHECK(second.session > first.session);
+    }
 }
 
 // ---- Joins and leaves ------------------------------------------------------------------------
@@ -621,8 +734,7 @@ TEST_CASE("a message to the user reaches the current connection, numbered") {
     Bench bench;
     bench.sign_in(connection(3, 1));
     for (const Seq seq : {Seq{1}, Seq{2}}) {
-        bench.step(actor::ServiceAddress{},
-                   Tell{{RequestId{5}, {}}, UserId("bob"), Payload("1")});
+        bench.step(actor::ServiceAddress{}, Tell{{RequestId{5}, {}}, UserId("bob"), Payload("1")});
         CHECK(bench.gateways_sent<Told>() == std::vector{ShardId{3}});
         const auto told = bench.only<Told>();
         CHECK(told.connection == connection(3, 1));
@@ -680,6 +792,8 @@ TEST_CASE("what is known of a user can be read, also that nothing is") {
     CHECK(bench.report().session == attached.session);
     bench.detach(attached.cep);
     CHECK(bench.report().is_known);
+    CHECK(bench.report().is_online);
+    bench.pass(120s);
     CHECK_FALSE(bench.report().is_online);
 }
 

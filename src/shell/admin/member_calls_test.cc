@@ -89,11 +89,12 @@ TEST_CASE("a user is shown with its session and what it has joined") {
     report.is_known = true;
     report.is_online = true;
     report.session = SessionId{82};
+    report.connections = 1;
     report.joined = {{QueueName{"/room/1"}, Inc{7}}, {QueueName{"/room/2"}, Inc{0}}};
     bench.site.reply_with(report);
     const Response response = bench.call("GET", "/v1/users/alice");
     CHECK(response.body ==
-          "{\"user\":\"alice\",\"online\":true,\"session\":82,\"joined\":["
+          "{\"user\":\"alice\",\"online\":true,\"connections\":1,\"session\":82,\"joined\":["
           "{\"queue\":\"/room/1\",\"inc\":7},{\"queue\":\"/room/2\"}]}\n");
     CHECK(bench.site.asked.front().to == "/user/alice");
     (void)bench.site.only<user::ReadUser>();

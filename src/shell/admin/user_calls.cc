@@ -23,7 +23,7 @@ Response show_user(const UserId& user, const user::UserReport& report) {
     std::string& out = response.body;
     out = "{\"user\":";
     wire::append_quoted(out, user.text());
-    out += fmt::format(",\"online\":{}", report.is_online);
+    out += fmt::format(",\"online\":{},\"connections\":{}", report.is_online, report.connections);
     if (report.session.value != 0) {
         out += fmt::format(",\"session\":{}", report.session.value);
     }
