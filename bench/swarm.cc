@@ -276,6 +276,9 @@ void Swarm::write_out(std::uint32_t index) {
 void Swarm::lose(std::uint32_t index, std::string_view why) {
     if (first_trouble_.empty()) {
         first_trouble_ = why;
+        if (why.find("HTTP/1.1 503") != why.npos || why.find("M1033") != why.npos) {
+            first_trouble_ += " (the server's rates are for players: see muster bench --help)";
+        }
     }
     ++disconnected_;
     close(index);

@@ -202,6 +202,15 @@ constexpr std::array table{
     count<&S::gateway, &G::listed_members_max, 0, 100'000>(
         "gateway.listed_members_max", "Members named one by one; of more only the count is told."),
     rate<&S::gateway, &G::op_rate>("gateway.op_rate", "What one connection may ask for."),
+    count<&S::gateway, &G::unknown_max, 1, 10'000'000>(
+        "gateway.unknown_max", "Connections that have not signed in yet; more are answered 503."),
+    count<&S::gateway, &G::unknown_of_address_max, 1, 10'000'000>(
+        "gateway.unknown_of_address_max",
+        "Of these: from one address, or one /64 of IPv6. Behind a proxy all have its address."),
+    rate<&S::gateway, &G::login_rate>(
+        "gateway.login_rate", "New sign-ins of all clients; more are told when to come back."),
+    rate<&S::gateway, &G::resume_rate>("gateway.resume_rate",
+                                       "Clients that come back with a resume token."),
     SettingRow{"gateway.origins", "Web pages that may connect, such as \"https://example.com\".",
                &read_origins,
                [](const S& settings) { return quoted_texts(settings.gateway.origins); }},

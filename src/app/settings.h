@@ -58,7 +58,11 @@ struct GatewaySettings {
     std::uint32_t out_messages_max = 256;
     std::uint32_t queues_max = 64;
     std::uint32_t listed_members_max = 1'024;
-    queue::RateLimit op_rate{.per_second = 40, .burst = 80};  ///< of one connection
+    queue::RateLimit op_rate{.per_second = 40, .burst = 80};            ///< of one connection
+    queue::RateLimit login_rate{.per_second = 200, .burst = 200};       ///< of all shards
+    queue::RateLimit resume_rate{.per_second = 2'000, .burst = 2'000};  ///< of all shards
+    std::uint32_t unknown_max = 1'000;          ///< connections that have not signed in
+    std::uint32_t unknown_of_address_max = 20;  ///< of these: from one address
     std::vector<std::string> origins;  ///< of web pages that may connect: "https://example.com"
     bool allow_token_in_query = false;
     bool deflate = false;

@@ -70,6 +70,22 @@ for (const [name, change, status, body] of refusedUpgrades) {
     });
 }
 
+test("56: the 21st client of an address that has not signed in gets 503 and Retry-After", async () => {
+    const small = await serverOfTest({ set: { "gateway.hello_time": "60s" } });
+    const waiting = [];
+    for (let i = 0; i < 20; i++) {
+        waiting.push(await Peer.connect(small));
+    }
+    const late = await Raw.connect(small.client);
+    expect(await late.status()).toBe(503);
+    expect(late.text).toMatch(/^retry-after: [1-3]\r$/im);
+    expect(late.text).toMatch(/M1033/);
+    // Who has signed in does not count, on whichever shard it is.
+    waiting[7]?.write({ op: "hello", v: [1], user: "alice" });
+    await waiting[7]?.next("hello");
+    await Peer.login(small, "bob");
+});
+
 const hello = (user: string) => clientFrame(1, JSON.stringify({ op: "hello", v: [1], user }));
 
 const badFrames: [string, () => Buffer[], number][] = [
@@ -128,6 +144,7 @@ async function fullServer(): Promise<Server> {
             "gateway.handshake_time": "60s",
             "gateway.ping_interval": "1s",
             "gateway.op_rate": "1000/s burst 10000",
+            "gateway.unknown_of_address_max": 1000,
         },
     });
 }

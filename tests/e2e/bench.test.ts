@@ -5,7 +5,14 @@ import { expect, test } from "vitest";
 import { muster } from "./command.ts";
 import { serverOfFile, temporaryFolder } from "./server.ts";
 
-const server = await serverOfFile({ set: { "gateway.op_rate": "1000000/s burst 1000000" } });
+const server = await serverOfFile({
+    set: {
+        "gateway.op_rate": "1000000/s burst 1000000",
+        "gateway.login_rate": "1000000/s burst 1000000",
+        "gateway.resume_rate": "1000000/s burst 1000000",
+        "gateway.unknown_of_address_max": 100000,
+    },
+});
 
 const works: Record<string, string[]> = {
     fanout: ["--clients", "40", "--window", "4"],

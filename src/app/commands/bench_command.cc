@@ -100,7 +100,9 @@ void add_bench_commands(CLI::App& app, std::function<void(std::function<int()>)>
     CLI::App* bench = app.add_subcommand("bench", "Load a server and say what it did");
     bench->require_subcommand(1);
     bench->footer(
-        "The server must lift its rates: --set 'gateway.op_rate=1000000/s burst 1000000'");
+        "The server must lift its rates: --set 'gateway.op_rate=1000000/s burst 1000000',\n"
+        "and for many clients gateway.login_rate and gateway.resume_rate likewise, and\n"
+        "--set gateway.unknown_of_address_max=100000 --set gateway.unknown_max=100000");
     const auto add = [&](bench::Work work, const char* help) {
         const auto arguments = std::make_shared<BenchArguments>();
         arguments->options = bench::default_options(work);

@@ -26,7 +26,8 @@ void OutputsHash::add(const gateway::Outputs& outputs, std::size_t from) noexcep
             last_hash = XXH3_64bits(bytes.data(), bytes.size());
         }
         hash_ = stirred(hash_, output.connection.value);
-        hash_ = stirred(hash_, last_hash ^ (output.then_close ? 1U : 0U));
+        hash_ =
+            stirred(hash_, last_hash ^ (output.then_close ? 1U : 0U) ^ (output.is_known ? 2U : 0U));
     }
 }
 

@@ -452,6 +452,9 @@ private:
         out_.message(SavedEvent::kOpenedFieldNumber, [&] {
             out_.number(SavedEvent::Opened::kConnectionFieldNumber, opened.connection.value);
             out_.bytes(SavedEvent::Opened::kPeerFieldNumber, opened.peer);
+            out_.number(SavedEvent::Opened::kUnknownFieldNumber, opened.unknown);
+            out_.number(SavedEvent::Opened::kUnknownOfAddressFieldNumber,
+                        opened.unknown_of_address);
         });
     }
     void write_event(const gateway::Received& received) {

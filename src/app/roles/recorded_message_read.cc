@@ -49,8 +49,9 @@ public:
     std::optional<RecordedEvent> event(SavedEvent& saved) {
         switch (saved.event_case()) {
             case SavedEvent::kOpened:
-                return RecordedEvent(gateway::Opened{ConnectionId{saved.opened().connection()},
-                                                     saved.opened().peer()});
+                return RecordedEvent(gateway::Opened{
+                    ConnectionId{saved.opened().connection()}, saved.opened().peer(),
+                    saved.opened().unknown(), saved.opened().unknown_of_address()});
             case SavedEvent::kReceived:
                 return RecordedEvent(ConnectionId{saved.received().connection()},
                                      std::move(*saved.mutable_received()->mutable_bytes()));

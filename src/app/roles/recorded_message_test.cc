@@ -359,9 +359,12 @@ TEST_CASE("a gateway may change the bytes of a recorded event, which nobody else
 
 TEST_CASE("an accepted socket's peer comes back") {
     auto decoded =
-        decode_event(encoded(gateway::Event(gateway::Opened{ConnectionId{1}, "[::1]:9"})));
+        decode_event(encoded(gateway::Event(gateway::Opened{ConnectionId{1}, "[::1]:9", 7, 3})));
     REQUIRE(decoded.has_value());
-    CHECK(std::get<gateway::Opened>(decoded->event()).peer == "[::1]:9");
+    const auto opened = std::get<gateway::Opened>(decoded->event());
+    CHECK(opened.peer == "[::1]:9");
+    CHECK(opened.unknown == 7);
+    CHECK(opened.unknown_of_address == 3);
 }
 
 // ---- Damage ----------------------------------------------------------------------------------

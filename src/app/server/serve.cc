@@ -103,12 +103,15 @@ Result<std::vector<std::unique_ptr<ShardThread>>> make_shards(
     const app::Settings& settings, const std::shared_ptr<const roles::Site>& site,
     std::vector<net::Listener> listeners, Switchboard& switchboard, Recordings& recordings) {
     std::vector<std::unique_ptr<ShardThread>> shards;
+    const auto crowd =
+        std::make_shared<runtime::Crowd>(HashKey{runtime::random_bits(), runtime::random_bits()});
     for (std::uint16_t i = 0; i < switchboard.shard_count(); ++i) {
         ShardSettings shard;
         shard.shard = ShardId{i};
         shard.seed = runtime::random_bits();
         shard.sockets.connections_max = connections_share(settings.gateway.max_connections,
                                                           switchboard.shard_count(), shard.shard);
+        shard.sockets.crowd = crowd;
         shard.drain_time = settings.server.drain_time;
         auto recording = recordings.open(shard.shard, shard.seed);
         if (!recording) {

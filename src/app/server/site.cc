@@ -10,6 +10,11 @@
 namespace muster::server {
 namespace {
 
+// Each shard lets in by itself; the kernel spreads clients evenly over them.
+std::uint32_t share_of(std::uint32_t all, std::uint32_t shards) {
+    return all / shards + (all % shards == 0 ? 0 : 1);
+}
+
 gateway::Limits gateway_limits(const app::Settings& settings) {
     const app::GatewaySettings& from = settings.gateway;
     gateway::Limits limits;
@@ -28,6 +33,13 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
     const gateway::Limits standard;
     limits.stop_spread_max = std::min(standard.stop_spread_max, settings.server.drain_time / 2);
     limits.stop_grace = std::min(standard.stop_grace, settings.server.drain_time / 4);
+    limits.unknown_max = from.unknown_max;
+    limits.unknown_of_address_max = from.unknown_of_address_max;
+    const std::uint32_t shards = settings.server.shards;
+    limits.logins_per_second = share_of(from.login_rate.per_second, shards);
+    limits.logins_burst = share_of(from.login_rate.burst, shards);
+    limits.resumes_per_second = share_of(from.resume_rate.per_second, shards);
+    limits.resumes_burst = share_of(from.resume_rate.burst, shards);
     return limits;
 }
 

@@ -1,6 +1,8 @@
 #include "core/gateway/connection.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <string>
@@ -9,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "core/gateway/admission.h"
 #include "core/gateway/cid_text.h"
 #include "core/gateway/settings.h"
 #include "core/wire/names.h"
@@ -264,6 +267,9 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
         close(ErrorCode::protocol, version_problem(frame.versions), ctx);
         return;
     }
+    if (!admit(frame.resume.empty() ? Admission::Kind::login : Admission::Kind::resume, ctx)) {
+        return;
+    }
     auto user = identify(frame, ctx);
     if (!user) {
         ++ctx.counters.logins_refused;
@@ -271,6 +277,7 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
         return;
     }
     user_ = *std::move(user);
+    ctx.outputs.push_back(Output{id_, SharedText{}, false, true});
     for (const auto& step : {identify_client(frame, ctx), keep_since(frame)}) {
         if (!step) {
             close(step.error().code, step.error().detail, ctx);
@@ -284,6 +291,30 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
         return;
     }
     attach(ctx);
+}
+
+// Before any work for its token. Returns false for a client that is to come back later.
+bool Connection::admit(Admission::Kind kind, Context& ctx) {
+    const auto wait = ctx.admission.admit(kind, ctx.now, ctx.settings.limits, ctx.rng);
+    if (!wait) {
+        return true;
+    }
+    ++(kind == Admission::Kind::login ? ctx.counters.logins_put_off : ctx.counters.resumes_put_off);
+    put_off(*wait, ctx);
+    return false;
+}
+
+// Closes the connection of a client that is to come back in `wait`.
+void Connection::put_off(Duration wait, Context& ctx) {
+    const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
+    if (encoding() == Encoding::proto_tcp) {
+        wire::ByeFrame bye;
+        bye.code = ErrorCode::overload;
+        bye.retry_ms = static_cast<std::uint32_t>(wait_ms);
+        end(encode(bye, encoding(), ctx.work.encoded), ctx);
+        return;
+    }
+    close(ErrorCode::overload, fmt::format("retry_ms={}", wait_ms), ctx);
 }
 
 Result<UserId> Connection::identify(const wire::ClientFrame& frame, Context& ctx) {

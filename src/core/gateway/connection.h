@@ -15,6 +15,7 @@
 #include "base/rate.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "core/gateway/admission.h"
 #include "core/gateway/context.h"
 #include "core/gateway/encode.h"
 #include "core/gateway/encoding.h"
@@ -172,6 +173,8 @@ private:
                    Context& ctx);
     [[nodiscard]] Result<QueueName> target_of(const wire::ClientFrame& frame);
 
+    [[nodiscard]] bool admit(Admission::Kind kind, Context& ctx);
+    void put_off(Duration wait, Context& ctx);
     /// Returns who says hello, by token or, in dev, by name; remembers until when that is good.
     [[nodiscard]] Result<UserId> identify(const wire::ClientFrame& frame, Context& ctx);
     [[nodiscard]] Result<void> identify_client(const wire::ClientFrame& frame, Context& ctx);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -102,6 +103,14 @@ void Connection::upgrade(std::string_view query, Context& ctx) {
     const auto upgrade = wire::check_upgrade(ctx.work.head, policy);
     if (!upgrade) {
         refuse_request(upgrade.error(), ctx);
+        return;
+    }
+    if (const auto wait = ctx.admission.refuses_all(ctx.now, ctx.settings.limits, ctx.rng)) {
+        ++ctx.counters.resumes_put_off;
+        wire::HttpRefusal refusal{503, "too many clients come at once", ErrorCode::overload};
+        refusal.retry_after_s =
+            static_cast<std::uint16_t>(std::chrono::ceil<std::chrono::seconds>(*wait).count());
+        refuse_request(refusal, ctx);
         return;
     }
     if (const auto token = wire::query_value(query, "token")) {

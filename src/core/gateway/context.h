@@ -19,6 +19,7 @@
 
 namespace muster::gateway {
 
+class Admission;
 struct Settings;
 
 /// What a connection asks of its gateway: things that need a replica.
@@ -58,6 +59,7 @@ struct Context {
     std::vector<Wish>& wishes;
     Counters& counters;
     Workspace& work;
+    Admission& admission;
 
     void send(actor::Address to, actor::Body body) {
         messages.push_back(

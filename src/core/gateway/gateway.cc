@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "core/wire/http_response.h"
 
 namespace muster::gateway {
 namespace {
@@ -25,6 +28,17 @@ std::optional<ConnectionId> connection_of(const Event& event) {
         event);
 }
 
+/// The answer to a socket that is one too many: before a byte of it was read, so it may turn out
+/// not to speak HTTP. Then this is no frame, and it comes back later all the same.
+SharedText crowded_out(Context& ctx) {
+    wire::HttpRefusal refusal{503, "too many clients have not signed in yet", ErrorCode::overload};
+    refusal.retry_after_s = static_cast<std::uint16_t>(
+        std::chrono::ceil<std::chrono::seconds>(Admission::after_crowd(ctx.rng)).count());
+    std::string response;
+    wire::append_refusal(response, refusal);
+    return SharedText(response);
+}
+
 }  // namespace
 
 Counters& Counters::operator+=(const Counters& other) noexcept {
@@ -43,6 +57,9 @@ Counters& Counters::operator+=(const Counters& other) noexcept {
     replayed += other.replayed;
     resets += other.resets;
     logins_refused += other.logins_refused;
+    crowded_out += other.crowded_out;
+    logins_put_off += other.logins_put_off;
+    resumes_put_off += other.resumes_put_off;
     closed_slow += other.closed_slow;
     closed_silent += other.closed_silent;
     closed_protocol += other.closed_protocol;
@@ -61,7 +78,7 @@ Gateway::Gateway(ShardId shard, std::shared_ptr<const Settings> settings, std::u
 
 Context Gateway::context(const Step& at) {
     return Context{at.now,      at.wall,    at.turn, shard_,    *settings_, rng_,
-                   at.messages, at.outputs, wishes_, counters_, work_};
+                   at.messages, at.outputs, wishes_, counters_, work_,      admission_};
 }
 
 // ---- Events ----------------------------------------------------------------------------------
@@ -73,13 +90,7 @@ void Gateway::step(const Event& event, const Step& at) {
 
 void Gateway::take_socket_event(const Event& event, Context& ctx) {
     if (const auto* opened = std::get_if<Opened>(&event)) {
-        const std::size_t slot = slot_of(opened->connection);
-        if (slot >= connections_.size()) {
-            connections_.resize(slot + 1);
-        }
-        MUSTER_CHECK(connections_[slot].connection == nullptr);
-        connections_[slot].connection = std::make_unique<Connection>(opened->connection, ctx);
-        finish(opened->connection, ctx);
+        open(*opened, ctx);
         return;
     }
     if (std::holds_alternative<Stopping>(event)) {
@@ -127,6 +138,23 @@ void Gateway::close_rest(Context& ctx) {
             finish(id, ctx);
         }
     }
+}
+
+void Gateway::open(const Opened& opened, Context& ctx) {
+    const Limits& limits = settings_->limits;
+    if (opened.unknown > limits.unknown_max ||
+        opened.unknown_of_address > limits.unknown_of_address_max) {
+        ++counters_.crowded_out;
+        ctx.outputs.push_back(Output{opened.connection, crowded_out(ctx), true});
+        return;
+    }
+    const std::size_t slot = slot_of(opened.connection);
+    if (slot >= connections_.size()) {
+        connections_.resize(slot + 1);
+    }
+    MUSTER_CHECK(connections_[slot].connection == nullptr);
+    connections_[slot].connection = std::make_unique<Connection>(opened.connection, ctx);
+    finish(opened.connection, ctx);
 }
 
 void Gateway::step(const actor::Message& message, const Step& at) {

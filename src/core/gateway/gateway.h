@@ -14,6 +14,7 @@
 #include "base/sip_hash.h"
 #include "base/time.h"
 #include "core/actor/messages.h"
+#include "core/gateway/admission.h"
 #include "core/gateway/connection.h"
 #include "core/gateway/messages.h"
 #include "core/gateway/replica.h"
@@ -80,6 +81,7 @@ private:
     void begin_to_stop(Context& ctx);
     void close_rest(Context& ctx);
     void take_socket_event(const Event& event, Context& ctx);
+    void open(const Opened& opened, Context& ctx);
     void take_message(const actor::Message& message, Context& ctx);
     void finish(ConnectionId id, Context& ctx);
     void grant_wishes(Context& ctx);
@@ -112,6 +114,7 @@ private:
     Rng rng_;
     Counters counters_;
     Workspace work_;
+    Admission admission_;
     std::vector<Wish> wishes_;
     std::vector<Held> connections_;  ///< by slot_of() their ids
     std::unordered_map<QueueName, std::unique_ptr<Replica>, KeyedHash, std::equal_to<>> replicas_;

@@ -58,10 +58,12 @@ struct TestWorld {
     std::vector<Wish> wishes;
     Counters counters;
     Workspace work;
+    Admission admission;
 
     Context context() {
         return Context{now,      wall,    turn,   ShardId{3}, settings, rng,
-                       messages, outputs, wishes, counters,   work};
+                       messages, outputs, wishes, counters,   work,
+                       admission};
     }
 };
 

@@ -26,10 +26,12 @@ inline constexpr unsigned slot_bits = 24;
 
 // ---- Taken ---------------------------------------------------------------------------------
 
-/// A client's socket was accepted. `peer` is its address, for limits and log lines.
+/// A client's socket was accepted. `peer` is its address, for log lines.
 struct Opened {
     ConnectionId connection;
     std::string peer;
+    std::uint32_t unknown = 1;  ///< sockets of the process that have not signed in, with this
+    std::uint32_t unknown_of_address = 1;  ///< of these: from the same address
 };
 
 /// Bytes have come. They may be changed where they lie (unmasked), and are gone after the step.
@@ -65,6 +67,7 @@ struct Output {
     ConnectionId connection;
     SharedText bytes;
     bool then_close = false;  ///< close the socket once these have left
+    bool is_known = false;    ///< its client is who it says it is: counts as unknown no more
 };
 
 using Outputs = std::vector<Output>;
@@ -105,6 +108,12 @@ struct Limits {
     std::uint32_t pings_per_second = 10;
     std::uint32_t pings_burst = 100;
     std::uint32_t listed_members_max = 1'024;
+    std::uint32_t unknown_max = 1'000;          ///< connections that have not signed in, in all
+    std::uint32_t unknown_of_address_max = 20;  ///< and of one address
+    std::uint32_t logins_per_second = 200;      ///< of the shard; 0: no limit
+    std::uint32_t logins_burst = 200;
+    std::uint32_t resumes_per_second = 2'000;  ///< of the shard; 0: no limit
+    std::uint32_t resumes_burst = 2'000;
     std::uint32_t history_answer_bytes_max = 48 * 1024;
     // When we stop, clients go at a random time within a spread that grows with their number, so
     // that who takes them in gets 200 a second; then the rest is closed.
@@ -132,6 +141,9 @@ struct Counters {
     std::uint64_t replayed = 0;
     std::uint64_t resets = 0;
     std::uint64_t logins_refused = 0;
+    std::uint64_t crowded_out = 0;     ///< too many before them had not signed in
+    std::uint64_t logins_put_off = 0;  ///< told to come back later
+    std::uint64_t resumes_put_off = 0;
     std::uint64_t closed_slow = 0;
     std::uint64_t closed_silent = 0;
     std::uint64_t closed_protocol = 0;  ///< framing, bad frames, abuse, handshake

@@ -78,12 +78,18 @@ public:
     int close_code = 0;              ///< 0: no close frame came
     std::string close_reason;
     bool is_ended = false;  ///< the server closes the socket
+    bool is_known = false;  ///< the server has found its hello's token good
     bool is_blocked = false;
     std::size_t bytes = 0;             ///< all that came
     const char* last_bytes = nullptr;  ///< where the last output's bytes lay; only to compare
 
     void take(const Output& output) {
         MUSTER_CHECK(!is_ended);
+        if (output.is_known) {
+            MUSTER_CHECK(!std::exchange(is_known, true));
+            MUSTER_CHECK(output.bytes.empty() && !output.then_close);
+            return;
+        }
         MUSTER_CHECK(!is_blocked || output.then_close);
         is_ended = output.then_close;
         bytes += output.bytes.size();
@@ -139,6 +145,13 @@ public:
         return last;
     }
 
+    /// Returns what the close said of when to come back; 0 if nothing.
+    [[nodiscard]] int retry_ms() const {
+        constexpr std::string_view name = "retry_ms=";
+        const auto at = close_reason.find(name);
+        return at == std::string::npos ? 0 : std::stoi(close_reason.substr(at + name.size()));
+    }
+
     /// Returns whether the upgrade's answer takes up permessage-deflate.
     [[nodiscard]] bool has_agreed_on_deflate() const {
         return http.find("Sec-WebSocket-Extensions: permessage-deflate") != std::string::npos;
@@ -192,7 +205,8 @@ private:
                 close_code = static_cast<int>(wire::close_code_of(bye->code));
                 close_reason = std::string(label(bye->code)) + ' ' +
                                std::string(describe(bye->code).name) +
-                               (bye->detail.empty() ? "" : ": ") + std::string(bye->detail);
+                               (bye->detail.empty() ? "" : ": ") + std::string(bye->detail) +
+                               (bye->retry_ms ? " retry_ms=" + std::to_string(*bye->retry_ms) : "");
             } else {
                 texts.push_back(json_of(encoding, step.message));
             }
@@ -264,10 +278,13 @@ public:
     Encoding encoding = Encoding::json;  ///< of those that connect() from now on
 
     /// A client connects.
-    TestPeer& open(Encoding speaks = Encoding::json) {
+    TestPeer& open(Encoding speaks = Encoding::json) { return open(1, 1, speaks); }
+    /// … as one of so many of the process, and of its address, that have not signed in.
+    TestPeer& open(std::uint32_t unknown, std::uint32_t unknown_of_address,
+                   Encoding speaks = Encoding::json) {
         const ConnectionId id{(std::uint64_t{1} << slot_bits) | all_.size()};
         all_.emplace_back(id, speaks);
-        step_(Opened{id, "192.0.2.1"});
+        step_(Opened{id, "192.0.2.1", unknown, unknown_of_address});
         return all_.back();
     }
 

@@ -40,6 +40,9 @@ ClientSockets::ClientSockets(runtime::Poller& poller, Listener listener,
       settings_(settings),
       take_(std::move(take)),
       receive_buffer_(settings.receive_bytes) {
+    if (settings_.crowd == nullptr) {
+        settings_.crowd = std::make_shared<runtime::Crowd>(HashKey{});
+    }
     resume_accepting();
 }
 
@@ -48,6 +51,9 @@ ClientSockets::~ClientSockets() {
         if (socket.fd >= 0) {
             ::close(socket.fd);
         }
+    }
+    for (const auto& [slot, address] : unknown_) {
+        settings_.crowd->remove(address);
     }
 }
 
@@ -129,7 +135,10 @@ void ClientSockets::accept_some(Instant now) {
         ++open_count_;
         const ConnectionId id = id_of(slot);
         poller_.add(fd, EPOLLIN, id.value);
-        take_(gateway::Opened{id, text_of(address)});
+        const auto [unknown, is_new] = unknown_.emplace(slot, runtime::crowd_address_of(address));
+        MUSTER_CHECK(is_new);
+        const auto crowd = settings_.crowd->add(unknown->second);
+        take_(gateway::Opened{id, text_of(address), crowd.all, crowd.of_address});
     }
 }
 
@@ -184,6 +193,9 @@ void ClientSockets::flush(gateway::Outputs& outputs, Instant now) {
         Socket* socket = find(outputs[i].connection);
         if (socket == nullptr || socket->state != State::open) {
             continue;
+        }
+        if (outputs[i].is_known) {
+            now_known(gateway::slot_of(outputs[i].connection));
         }
         const auto index = static_cast<std::int32_t>(i);
         if (socket->first_output < 0) {
@@ -325,6 +337,7 @@ void ClientSockets::write_unsent(ConnectionId id) {
 // its own unread, would make the kernel throw ours away.
 void ClientSockets::linger(std::size_t slot, Instant now) {
     Socket& socket = sockets_[slot];
+    now_known(slot);  // As one that was sent away, which needs no limit but linger_time.
     socket.state = State::lingering;
     if (socket.unsent == nullptr) {
         shutdown(socket.fd, SHUT_WR);
@@ -333,6 +346,7 @@ void ClientSockets::linger(std::size_t slot, Instant now) {
 }
 
 void ClientSockets::close_socket(std::size_t slot) {
+    now_known(slot);
     Socket& socket = sockets_[slot];
     ::close(socket.fd);  // Takes it from the poller, too.
     const std::uint32_t generation = socket.generation + 1;
@@ -342,6 +356,14 @@ void ClientSockets::close_socket(std::size_t slot) {
     --open_count_;
     if (accepts_again_at_) {
         resume_accepting();
+    }
+}
+
+// From now on it does not count in the crowd.
+void ClientSockets::now_known(std::size_t slot) {
+    if (const auto found = unknown_.find(slot); found != unknown_.end()) {
+        settings_.crowd->remove(found->second);
+        unknown_.erase(found);
     }
 }
 

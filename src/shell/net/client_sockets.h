@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/fifo.h"
@@ -15,6 +16,7 @@
 #include "base/time.h"
 #include "core/gateway/messages.h"
 #include "shell/net/listener.h"
+#include "shell/runtime/crowd.h"
 #include "shell/runtime/poller.h"
 
 namespace muster::net {
@@ -24,7 +26,8 @@ struct ClientSocketsSettings {
     std::uint32_t accepts_per_turn_max = 256;
     std::uint32_t receive_bytes = 256 * 1024;  ///< of the one buffer that all sockets share
     int kernel_send_bytes = 0;  ///< SO_SNDBUF of each client's socket; 0: the kernel's own
-    Duration linger_time = std::chrono::seconds{2};     ///< for last bytes to be read by the peer
+    std::shared_ptr<runtime::Crowd> crowd{};  ///< of all shards; nullptr: this one counts alone
+    Duration linger_time = std::chrono::seconds{2};  ///< for last bytes to be read by the peer
     Duration accept_pause = std::chrono::milliseconds{100};  ///< when descriptors are used up
 };
 
@@ -36,6 +39,8 @@ struct ClientSocketsSettings {
 /// Invariants: an idle socket holds a descriptor and 32 bytes here, no buffer. What waits for a
 ///             socket was put out in one turn: after Blocked the machine puts out nothing more
 ///             but a connection's last frame.
+///             A socket counts in the crowd from its accept until its client is known, or is sent
+///             away, or is gone.
 ///             Without free descriptors, accepting pauses; nothing spins and nobody is dropped.
 class ClientSockets {
 public:
@@ -99,6 +104,7 @@ private:
     void keep_unsent(std::size_t slot, gateway::Outputs& outputs, std::size_t sent);
     void linger(std::size_t slot, Instant now);
     void close_socket(std::size_t slot);
+    void now_known(std::size_t slot);
     void lost(ConnectionId id);
     [[nodiscard]] Socket* find(ConnectionId id) noexcept;
     [[nodiscard]] ConnectionId id_of(std::size_t slot) const noexcept;
@@ -109,6 +115,7 @@ private:
     Take take_;
     std::vector<Socket> sockets_;
     std::vector<std::uint32_t> free_slots_;
+    std::unordered_map<std::size_t, runtime::CrowdAddress> unknown_;  // By slot: not signed in yet.
     std::size_t open_count_ = 0;
     std::vector<char> receive_buffer_;
     std::string send_buffer_;

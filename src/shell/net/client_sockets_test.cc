@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ struct Bench {
     runtime::Poller poller{64};
     std::vector<std::string> events;  ///< "opened", "received hello", "blocked" …
     std::vector<ConnectionId> opened;
+    gateway::Opened last_opened;
     gateway::Outputs outputs;
     Instant now = runtime::monotonic_now();
     std::uint16_t port = 0;
@@ -47,6 +49,7 @@ struct Bench {
     void note(const gateway::Event& event) {
         if (const auto* open = std::get_if<gateway::Opened>(&event)) {
             opened.push_back(open->connection);
+            last_opened = *open;
             events.push_back("opened " + open->peer);
         } else if (const auto* received = std::get_if<gateway::Received>(&event)) {
             events.push_back("received " +
@@ -271,6 +274,35 @@ TEST_CASE("at the bound of connections accepting pauses until one goes") {
     CHECK(bench.opened.size() == 1);
     first.close();
     bench.turn_until([&] { return bench.opened.size() == 2; });
+}
+
+TEST_CASE("a socket counts in the crowd until its client is known, is sent away or is gone") {
+    ClientSocketsSettings settings;
+    settings.crowd = std::make_shared<runtime::Crowd>(HashKey{});
+    static_cast<void>(settings.crowd->add(runtime::CrowdAddress{}));  // Another shard's.
+    std::optional<Bench> bench(settings);
+    const auto unknown = [&] { return settings.crowd->count(runtime::CrowdAddress{}).all; };
+    std::vector<Descriptor> clients;
+    for (int i = 0; i < 4; ++i) {
+        clients.push_back(bench->connect_and_accept());
+    }
+    CHECK(bench->last_opened.unknown == 5);
+    CHECK(bench->last_opened.unknown_of_address == 4);
+
+    bench->outputs.push_back({bench->opened[0], SharedText{}, false, true});
+    bench->sockets->flush(bench->outputs, bench->now);
+    CHECK(unknown() == 4);
+    bench->put(bench->opened[1], "goodbye", true);
+    bench->sockets->flush(bench->outputs, bench->now);
+    CHECK(unknown() == 3);
+    clients[2].close();
+    bench->turn_until([&] { return bench->has("closed"); });
+    CHECK(unknown() == 2);
+    clients[0].close();  // Of a known one nothing is taken off again.
+    bench->turn_until([&] { return bench->sockets->open_count() == 2; });
+    CHECK(unknown() == 2);
+    bench.reset();
+    CHECK(unknown() == 1);
 }
 
 TEST_CASE("what is put out because a write failed reaches its client") {
