@@ -258,7 +258,7 @@ Options default_options(Work work) noexcept {
     Options options;
     options.work = work;
     switch (work) {
-        case Work::fanout: break;
+        case Work::fanout: options.window = 32; break;  // As many as a client may have under way.
         case Work::rooms: options.rate = 2'000; break;
         case Work::state:
             options.clients = 400;

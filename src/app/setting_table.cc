@@ -197,6 +197,8 @@ constexpr std::array table{
         "gateway.out_bytes_max", "Bytes that may wait for a client that reads slowly."),
     count<&S::gateway, &G::out_messages_max, 16, 1'000'000>("gateway.out_messages_max",
                                                             "Messages that may wait for it."),
+    duration<&S::gateway, &G::out_time_max, 100, hour>(
+        "gateway.out_time_max", "How long anything may wait for it; then it is closed."),
     count<&S::gateway, &G::queues_max, 1, 10'000>(
         "gateway.queues_max", "Queues that one connection may join or listen to."),
     count<&S::gateway, &G::listed_members_max, 0, 100'000>(

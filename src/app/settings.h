@@ -56,6 +56,7 @@ struct GatewaySettings {
     std::uint32_t frame_bytes_max = 64 * 1024;
     std::uint32_t out_bytes_max = 64 * 1024;
     std::uint32_t out_messages_max = 256;
+    Duration out_time_max = std::chrono::seconds{10};
     std::uint32_t queues_max = 64;
     std::uint32_t listed_members_max = 1'024;
     queue::RateLimit op_rate{.per_second = 40, .burst = 80};            ///< of one connection

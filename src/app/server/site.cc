@@ -25,6 +25,7 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
     limits.frame_bytes_max = from.frame_bytes_max;
     limits.out_bytes_max = from.out_bytes_max;
     limits.out_messages_max = from.out_messages_max;
+    limits.out_time_max = from.out_time_max;
     limits.queues_max = from.queues_max;
     limits.listed_members_max = from.listed_members_max;
     limits.ops_per_second = from.op_rate.per_second;
@@ -33,6 +34,7 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
     const gateway::Limits standard;
     limits.stop_spread_max = std::min(standard.stop_spread_max, settings.server.drain_time / 2);
     limits.stop_grace = std::min(standard.stop_grace, settings.server.drain_time / 4);
+    limits.op_window = settings.queue.op_window;
     limits.unknown_max = from.unknown_max;
     limits.unknown_of_address_max = from.unknown_of_address_max;
     const std::uint32_t shards = settings.server.shards;

@@ -80,8 +80,8 @@ Instant Connection::deadline(const Limits& limits) const noexcept {
             return std::min(since_ + limits.attach_time,
                             signing_in_->asked_at + limits.ask_again_after);
         case State::up:
-            return std::min(token_ends_,
-                            since_ + (is_ping_open_ ? limits.dead_after : limits.ping_interval));
+            return std::min({token_ends_, outgoing_.too_old_at(limits),
+                             since_ + (is_ping_open_ ? limits.dead_after : limits.ping_interval)});
         case State::resolving: return since_ + limits.resolve_time;
         case State::closed: break;
     }
@@ -121,14 +121,28 @@ void Connection::do_what_is_due(Context& ctx) {
         case State::up:
             if (ctx.now >= token_ends_) {
                 close(ErrorCode::token_expired, {}, ctx);
-            } else if (is_ping_open_) {
-                close(ErrorCode::silent, {}, ctx);
+            } else if (outgoing_.is_too_old(ctx)) {
+                close(ErrorCode::slow, {}, ctx);
             } else {
-                is_ping_open_ = true;
-                say(wire::PingFrame{}, ctx);
+                look_after_silence(ctx);
             }
             break;
         case State::closed: break;
+    }
+}
+
+void Connection::look_after_silence(Context& ctx) {
+    const Limits& limits = ctx.settings.limits;
+    if (ctx.now < since_ + (is_ping_open_ ? limits.dead_after : limits.ping_interval)) {
+        return;
+    }
+    if (is_ping_open_) {
+        close(ErrorCode::silent, {}, ctx);
+    } else {
+        is_ping_open_ = true;
+        if (!outgoing_.is_blocked()) {  // Who does not read need not be asked.
+            say(wire::PingFrame{}, ctx);
+        }
     }
 }
 

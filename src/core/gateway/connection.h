@@ -28,14 +28,18 @@
 
 namespace muster::gateway {
 
-/// A queue whose stream a connection gets or is about to get.
+/// A queue whose stream a connection gets or is about to get. (Of these there are more than of
+/// anything else, so they are packed.)
 struct Following {
     QueueName queue;
-    bool is_member = false;
-    bool is_wanted = true;             ///< false from the client's unfollow to its granting
-    bool is_live = false;              ///< its `joined` has been put out
+    bool is_member : 1 = false;
+    bool is_wanted : 1 = true;         ///< false from the client's unfollow to its granting
+    bool is_live : 1 = false;          ///< its `joined` has been put out
+    std::uint32_t open_ops : 10 = 0;   ///< forwarded and not answered, at most op_window
+    std::uint32_t busy_ops : 10 = 0;   ///< refused since these are so many
     std::uint32_t listener_index = 0;  ///< place in the replica's list, while live
 };
+static_assert(sizeof(Following) == 16);
 
 /// Decides what happens to one client connection, from its first byte to its last. (The states are
 /// those of GUARANTEES.md 5.3; ACCEPTED is parted into HTTP and the wait for the hello.)
@@ -64,6 +68,7 @@ public:
     void receive(std::span<char> bytes, Context& ctx);
     void socket_closed(Context& ctx);
     void blocked() noexcept { outgoing_.blocked(); }
+    [[nodiscard]] bool is_blocked() const noexcept { return outgoing_.is_blocked(); }
     void drained(Context& ctx);
     void resume_output(Context& ctx) { outgoing_.resume(ctx); }
     /// Does what is due; while up, also asks the user queue whether this connection still counts.
@@ -149,6 +154,7 @@ private:
     /// The one place that assigns state_: checks that the change is one of GUARANTEES.md 5.3.
     void become(State next);
 
+    void look_after_silence(Context& ctx);
     void receive_request(std::span<char> bytes, Context& ctx);
     [[nodiscard]] bool answer_request(Context& ctx);
     void upgrade(std::string_view query, Context& ctx);
@@ -169,6 +175,9 @@ private:
     void take_history(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
     void listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
     void send_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx);
+    [[nodiscard]] bool open_op(const wire::ClientFrame& frame, const QueueName& queue,
+                               Context& ctx);
+    void op_answered(const QueueName& queue);
     void send_join(const wire::ClientFrame& frame, const QueueName& queue, queue::Op op,
                    Context& ctx);
     [[nodiscard]] Result<QueueName> target_of(const wire::ClientFrame& frame);
@@ -222,6 +231,7 @@ private:
     RateMeter inflated_;
     std::unique_ptr<SigningIn> signing_in_;
     std::vector<Following> following_;
+    RareList<Following> strays_;  ///< queues that it does not follow, with ops under way
     RareList<Joining> joining_;
     RareList<Wish> postponed_;
 };

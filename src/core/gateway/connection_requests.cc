@@ -24,6 +24,9 @@ namespace {
 /// When to repeat a join that came while as many as may be were still open.
 constexpr Duration join_wait = std::chrono::seconds{1};
 
+/// When to repeat an op that came while as many of its queue as may be were under way.
+constexpr Duration window_wait = std::chrono::milliseconds{500};
+
 // Of compressed messages, once inflated: more than 40 of the biggest payloads a second.
 constexpr std::uint32_t inflated_kib_per_second = 1'024;
 constexpr std::uint32_t inflated_kib_burst = 2'048;
@@ -255,7 +258,50 @@ void Connection::take_history(const wire::ClientFrame& frame, const QueueName& q
     ctx.wishes.push_back(std::move(wish));
 }
 
+// Counts an op as under way. Returns false where as many are as may be: then it is not forwarded,
+// and a client that does not mind (four windows are open or refused) is closed.
+bool Connection::open_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
+    Following* counted = following(queue.text());
+    if (counted == nullptr) {
+        counted = std::ranges::find(strays_, queue, &Following::queue);
+        if (counted == strays_.end()) {
+            strays_.push(Following{.queue = queue});
+            counted = strays_.end() - 1;
+        }
+    }
+    const std::uint32_t window = ctx.settings.limits.op_window;
+    if (counted->open_ops < window) {
+        ++counted->open_ops;
+        counted->busy_ops = 0;
+        return true;
+    }
+    ++counted->busy_ops;
+    const std::uint32_t unresolved = counted->open_ops + counted->busy_ops;
+    if (unresolved >= 4 * window) {
+        close(ErrorCode::abuse, "too many ops of one queue at once", ctx);
+    } else {
+        say_retry(frame.request, ErrorCode::busy, window_wait, ctx);
+    }
+    return false;
+}
+
+// An op of `queue` is under way no more. (Of a queue that was left meanwhile none is counted.)
+void Connection::op_answered(const QueueName& queue) {
+    Following* const stray = std::ranges::find(strays_, queue, &Following::queue);
+    if (stray != strays_.end()) {
+        if (--stray->open_ops == 0) {
+            strays_.erase(stray);
+        }
+    } else if (Following* followed = served(queue.text());
+               followed != nullptr && followed->open_ops > 0) {
+        --followed->open_ops;
+    }
+}
+
 void Connection::send_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
+    if (!open_op(frame, queue, ctx)) {
+        return;
+    }
     queue::Op op;
     op.sender.user = user_;
     op.sender.cid = cid_;
@@ -292,6 +338,7 @@ void Connection::send_join(const wire::ClientFrame& frame, const QueueName& queu
                            Context& ctx) {
     const std::size_t queues_max = ctx.settings.limits.queues_max;
     if (joining_.size() >= queues_max) {
+        op_answered(queue);
         say_retry(frame.request, ErrorCode::busy, join_wait, ctx);
         return;
     }
@@ -310,6 +357,7 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
     if (state_ != State::up && state_ != State::resolving) {
         return;
     }
+    op_answered(reply.queue);
     const queue::Verdict& verdict = reply.verdict;
     const auto request = reply.reply_to.request;
     std::optional<Cursor> cursor;

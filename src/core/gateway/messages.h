@@ -100,11 +100,13 @@ struct Limits {
     std::uint32_t frame_bytes_max = 64 * 1024;  ///< of a client's message
     std::uint32_t out_bytes_max = 64 * 1024;    ///< waiting for one connection
     std::uint32_t out_messages_max = 256;
-    std::uint32_t out_keys_max = 4'096;  ///< conflated changes that wait
+    Duration out_time_max = std::chrono::seconds{10};  ///< that anything may wait there
+    std::uint32_t out_keys_max = 4'096;                ///< conflated changes that wait
     std::uint32_t out_snapshots_max = 2;
     std::uint32_t queues_max = 64;      ///< joined and listened to, a connection
     std::uint32_t ops_per_second = 40;  ///< 0: no limit
     std::uint32_t ops_burst = 80;
+    std::uint32_t op_window = 32;  ///< under way at once, of a connection in one queue
     std::uint32_t pings_per_second = 10;
     std::uint32_t pings_burst = 100;
     std::uint32_t listed_members_max = 1'024;

@@ -1,5 +1,6 @@
 #include "core/gateway/outgoing.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -61,6 +62,7 @@ Outgoing::Outcome Outgoing::put_ready(Item item, Context& ctx) {
         return Outcome::taken;
     }
     item.bytes = static_cast<std::uint32_t>(item.frame.size());
+    item.since = ctx.now;
     push(std::move(item));
     return keep_within_bounds(ctx);
 }
@@ -90,6 +92,7 @@ void Outgoing::push_event(const Delivery& delivery, Context& ctx) {
     item.queue = delivery.queue;
     item.event = delivery.event;
     item.bytes = size_of(event);
+    item.since = ctx.now;
     if (const auto* changed = std::get_if<queue::StateChanged>(&event.body)) {
         MUSTER_CHECK(!changed->changes.empty());
         for (std::uint32_t i = 0; i < changed->changes.size(); ++i) {
@@ -143,6 +146,7 @@ void Outgoing::push(Item item) {
         ++all.messages;
         all.bytes += item.bytes;
     }
+    all.oldest = std::min(all.oldest, item.since);
     all.items.emplace_hint(all.items.end(), all.next_place++, std::move(item));
 }
 
@@ -152,7 +156,9 @@ void Outgoing::push_conflated(Item item, ConflationKey key, Context& ctx) {
     const auto [known, is_new] = all.conflated.try_emplace(std::move(key), all.next_place);
     if (!is_new) {
         ++ctx.counters.conflated;
-        all.items.erase(known->second);
+        const auto older = all.items.find(known->second);
+        item.since = older->second.since;
+        all.items.erase(older);
         known->second = all.next_place;
     }
     push(std::move(item));
@@ -308,6 +314,17 @@ std::vector<std::uint64_t> Outgoing::forget(const QueueName& queue) {
         waiting_.reset();
     }
     return unanswered;
+}
+
+bool Outgoing::is_too_old(const Context& ctx) noexcept {
+    if (ctx.now < too_old_at(ctx.settings.limits)) {
+        return false;
+    }
+    waiting_->oldest = Instant::max();
+    for (const auto& [place, item] : waiting_->items) {
+        waiting_->oldest = std::min(waiting_->oldest, item.since);
+    }
+    return ctx.now >= too_old_at(ctx.settings.limits);
 }
 
 std::size_t Outgoing::waiting_count() const noexcept {

@@ -72,6 +72,7 @@ public:
     /// A message of a history, for a client that missed it; `prev` is the cursor that it follows.
     void put_replay(const QueueName& queue, const queue::EventPtr& event, Seq prev, Context& ctx);
 
+    [[nodiscard]] bool is_blocked() const noexcept { return is_blocked_; }
     void blocked() noexcept { is_blocked_ = true; }
     void drained() noexcept { is_blocked_ = false; }
 
@@ -93,6 +94,17 @@ public:
 
     [[nodiscard]] std::size_t waiting_count() const noexcept;
 
+    /// Returns the time before which nothing has waited for too long.
+    [[nodiscard]] Instant too_old_at(const Limits& limits) const noexcept {
+        return waiting_ == nullptr || waiting_->oldest == Instant::max()
+                   ? Instant::max()
+                   : waiting_->oldest + limits.out_time_max;
+    }
+
+    /// Returns whether something has waited for longer than out_time_max. A missed message that is
+    /// replayed does not count: that began to wait when the client was away.
+    [[nodiscard]] bool is_too_old(const Context& ctx) noexcept;
+
 private:
     /// One thing that waits: ready bytes, an event (or one key of it), or a gap of lost messages.
     struct Item {
@@ -108,6 +120,7 @@ private:
         Seq gap_to = 0;
         bool is_conflated = false;
         std::uint32_t bytes = 0;
+        Instant since = Instant::max();  ///< when it, or the oldest that it replaced, was put here
     };
     using Place = std::uint64_t;
     using Items = std::map<Place, Item>;
@@ -123,6 +136,7 @@ private:
         std::size_t messages = 0;               ///< of Weight::normal, not conflated
         std::size_t bytes = 0;                  ///< of these
         std::size_t snapshots = 0;
+        Instant oldest = Instant::max();  ///< no item is older; looked up only when that is due
     };
 
     [[nodiscard]] bool has_room(std::size_t bytes, Context& ctx) noexcept;

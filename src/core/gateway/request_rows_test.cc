@@ -103,6 +103,86 @@ TEST_CASE("row 42: an op number that is negative, a fraction or above 2^53 close
     CHECK(op.inc == Inc{7});
 }
 
+// Ops that alice sends without waiting for answers.
+struct ManyOps : Requests {
+    std::vector<queue::Op> forwarded;
+
+    void send(std::string_view queue = "/room/1") {
+        bench.pass(25ms);  // Not above the rate.
+        bench.peers.say(alice,
+                        fmt::format(R"({{"op":"send","i":1,"q":"{}","m":"chat","d":1}})", queue));
+        for (auto& op : bench.take_sent<queue::Op>()) {
+            forwarded.push_back(std::move(op));
+        }
+    }
+    void answer_oldest(std::string_view queue = "/room/1") {
+        queue::OpReply reply;
+        reply.reply_to = forwarded.front().reply_to;
+        reply.queue = QueueName(queue);
+        forwarded.erase(forwarded.begin());
+        bench.deliver(reply);
+        CHECK(alice.next().starts_with(R"({"op":"ok")"));
+    }
+};
+
+TEST_CASE("row 43: the 33rd op of a queue that is under way is answered BUSY and not forwarded") {
+    ManyOps ops;
+    const std::string queue = "/room/1";
+    SUBCASE("in a queue that the client does not follow") {}
+    SUBCASE("in one that it does") {
+        FakeQueue room(ops.bench, queue);
+        ops.bench.peers.say(ops.alice, R"({"op":"listen","q":"/room/1"})");
+        room.answer();
+        ops.alice.texts.clear();
+    }
+    for (int i = 0; i < 32; ++i) {
+        ops.send();
+    }
+    CHECK(ops.forwarded.size() == 32);
+    CHECK(ops.alice.texts.empty());
+    ops.send();
+    CHECK(ops.forwarded.size() == 32);
+    CHECK(ops.alice.next() == R"({"op":"retry","i":1,"code":"M2022","after_ms":500})");
+    ops.send("/room/2");  // Each queue has its own.
+    CHECK(ops.forwarded.size() == 33);
+    ops.forwarded.pop_back();
+    ops.answer_oldest();
+    ops.send();
+    CHECK(ops.forwarded.size() == 32);
+    CHECK(ops.alice.texts.empty());
+    for (int i = 0; i < 32; ++i) {
+        ops.answer_oldest();
+    }
+    ops.send();
+    CHECK(ops.forwarded.size() == 1);
+}
+
+TEST_CASE("row 43: at four times as many the connection is closed with 1008") {
+    ManyOps ops;
+    for (int i = 0; i < 127; ++i) {
+        ops.send();
+        ops.alice.texts.clear();
+    }
+    CHECK_FALSE(ops.alice.is_ended);
+    CHECK(ops.forwarded.size() == 32);
+    ops.send();
+    ops.bench.check_closed(ops.alice, 1008, "M1028", &ops.bob);
+}
+
+TEST_CASE("row 43: who waits for answers in between may be told BUSY as often as it likes") {
+    ManyOps ops;
+    for (int i = 0; i < 32; ++i) {
+        ops.send();
+    }
+    for (int i = 0; i < 500; ++i) {
+        ops.send();
+        ops.alice.texts.clear();
+        ops.answer_oldest();
+        ops.send();
+    }
+    CHECK_FALSE(ops.alice.is_ended);
+}
+
 TEST_CASE("row 44: a queue name that breaks a rule is answered with M2001") {
     Requests requests;
     const std::string long_name = "/" + std::string(256, 'a');
@@ -275,7 +355,8 @@ TEST_CASE("requests above the rate are answered with M2022 and not forwarded") {
     GatewayBench& bench = requests.bench;
     const auto send = [&](int i) {
         bench.peers.say(requests.alice,
-                        fmt::format(R"({{"op":"send","i":{},"q":"/room/1","m":"chat","d":1}})", i));
+                        fmt::format(R"({{"op":"send","i":{},"q":"/room/{}","m":"chat","d":1}})", i,
+                                    i % 4));  // So that none has too many under way.
     };
     for (int i = 0; i < 80; ++i) {
         send(i);

@@ -93,8 +93,9 @@ TEST_CASE("row 54: a mount that drops for slow clients keeps them, with a gap fo
 
 TEST_CASE("row 54: a client that neither reads nor writes is closed as silent") {
     SlowAlice slow;
-    slow.bench.pass(35s - 1us);
+    slow.bench.pass(26s);
     slow.room.set({{"a", "1"}});
+    slow.bench.pass(9s - 1us);
     CHECK_FALSE(slow.alice.is_ended);
     slow.bench.pass(1us);
     slow.bench.check_closed(slow.alice, 4000, "M1006");
@@ -203,6 +204,64 @@ TEST_CASE("a queue that ends while its welcome is postponed is told as such") {
         second.post("1");
     }
     CHECK(slow.alice.texts.empty());
+}
+
+TEST_CASE("row 55: what has waited for 10 s closes with 4008, however little it is") {
+    SlowAlice slow;
+    SUBCASE("a message") { slow.room.post("1"); }
+    SUBCASE("a change of state") { slow.room.set({{"a", "1"}}); }
+    SUBCASE("an answer") {
+        slow.bench.peers.say(slow.alice, R"({"op":"unlisten","i":2,"q":"/room/2"})");
+    }
+    slow.bench.pass(10s - 1us);
+    CHECK_FALSE(slow.alice.is_ended);
+    slow.bench.pass(1us);
+    slow.bench.check_closed(slow.alice, 4008, "M1008", &slow.bob);
+    CHECK(slow.bench.counters().closed_slow == 1);
+}
+
+TEST_CASE("row 55: a change that newer ones replace waits since the first of them") {
+    SlowAlice slow;
+    for (int i = 0; i < 9; ++i) {
+        slow.room.set({{"a", std::to_string(i)}});
+        slow.bench.pass(1s);
+    }
+    CHECK_FALSE(slow.alice.is_ended);
+    slow.bench.pass(1s);
+    CHECK(slow.alice.close_code == 4008);
+}
+
+TEST_CASE("row 55: who takes all within 10 s, time and again, stays") {
+    SlowAlice slow;
+    for (int i = 0; i < 10; ++i) {
+        slow.room.post("1");
+        slow.room.set({{"a", std::to_string(i)}});
+        slow.bench.pass(9s);
+        slow.bench.peers.say(slow.alice, R"({"op":"pong"})");  // It does live.
+        slow.bench.peers.drain(slow.alice);
+        slow.bench.peers.block(slow.alice);
+    }
+    CHECK_FALSE(slow.alice.is_ended);
+}
+
+TEST_CASE("row 55: messages that a mount drops count no more: the oldest that is left does") {
+    SlowAlice slow;
+    slow.bench.peers.drain(slow.alice);
+    queue::MountRules rules;
+    rules.slow = queue::SlowPolicy::drop;
+    slow.room.publish(queue::MountChanged{MountName("dice"), rules});
+    slow.bench.peers.block(slow.alice);
+    for (int i = 0; i < 15; ++i) {
+        for (int k = 0; k < 256; ++k) {
+            slow.room.post("1", "dice");
+        }
+        slow.bench.pass(1s);
+        slow.bench.peers.say(slow.bob, R"({"op":"pong"})");
+        slow.bench.peers.say(slow.alice, R"({"op":"pong"})");
+    }
+    CHECK_FALSE(slow.alice.is_ended);
+    slow.bench.pass(9s);
+    CHECK(slow.alice.close_code == 4008);
 }
 
 TEST_CASE("what is missed in a gap of the replica comes to a slow client behind what waits") {
