@@ -64,6 +64,9 @@ public:
     std::vector<Departure> departures;
 
     [[nodiscard]] const gateway::Counters& counters() const noexcept { return gateway_.counters(); }
+    [[nodiscard]] const std::vector<gateway::SlowReader>& slow_readers() const noexcept {
+        return gateway_.slow_readers().all();
+    }
     [[nodiscard]] const actor::BucketSet& buckets() const noexcept { return buckets_; }
     [[nodiscard]] actor::BucketSet& buckets() noexcept { return buckets_; }
 

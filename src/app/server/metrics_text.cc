@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +76,47 @@ constexpr Reason reasons[] = {
     {"superseded", &gateway::Counters::closed_superseded},
 };
 
+/// Of the slow readers, so many are shown.
+constexpr std::size_t slow_readers_shown = 32;
+
+struct SlowReaderMetric {
+    std::string_view name;
+    std::string_view help;
+    std::uint64_t gateway::SlowReader::* value;
+};
+
+// Gauges: a reader may make room for a heavier one, and begin again at 0.
+constexpr SlowReaderMetric slow_reader_metrics[] = {
+    {"muster_slow_reader_conflated", "Changes that a newer one replaced, of the slowest readers.",
+     &gateway::SlowReader::conflated},
+    {"muster_slow_reader_dropped", "Messages dropped, of the slowest readers.",
+     &gateway::SlowReader::dropped},
+    {"muster_slow_reader_closed", "Connections closed, of the slowest readers.",
+     &gateway::SlowReader::closed},
+};
+
+// The heaviest of all shards: a player who moves from one to another counts as one.
+std::vector<gateway::SlowReader> heaviest(const std::vector<ShardReport>& reports) {
+    std::vector<gateway::SlowReader> all;
+    for (const auto& report : reports) {
+        for (const auto& reader : report.slow_readers) {
+            const auto known = std::ranges::find_if(all, [&](const gateway::SlowReader& r) {
+                return r.user == reader.user && r.queue == reader.queue && r.mount == reader.mount;
+            });
+            if (known == all.end()) {
+                all.push_back(reader);
+            } else {
+                known->conflated += reader.conflated;
+                known->dropped += reader.dropped;
+                known->closed += reader.closed;
+            }
+        }
+    }
+    std::ranges::sort(all, std::ranges::greater{}, &gateway::SlowReader::total);
+    all.resize(std::min(all.size(), slow_readers_shown));
+    return all;
+}
+
 }  // namespace
 
 std::string metrics_text(const std::vector<ShardReport>& reports) {
@@ -108,6 +152,15 @@ std::string metrics_text(const std::vector<ShardReport>& reports) {
     text.begin("muster_events_conflated_between_shards_total", MetricKind::counter,
                "Events that a newer one of their queue replaced on the way to another shard.");
     text.add(events_conflated);
+    const auto readers = heaviest(reports);
+    for (const auto& metric : slow_reader_metrics) {
+        text.begin(metric.name, MetricKind::gauge, metric.help);
+        for (const auto& reader : readers) {
+            text.add(reader.*metric.value, {{"user", reader.user.text()},
+                                            {"queue", reader.queue.text()},
+                                            {"mount", reader.mount.text()}});
+        }
+    }
     text.begin("muster_shard_turns_total", MetricKind::counter, "Turns of a shard's loop.");
     for (const auto& report : reports) {
         text.add(report.turns, {{"shard", std::to_string(report.shard.value)}});

@@ -253,6 +253,7 @@ void ShardThread::report(RequestId request) {
     report.request = request;
     report.shard = settings_.shard;
     report.gateway = machine_.counters();
+    report.slow_readers = machine_.slow_readers();
     report.actors = machine_.buckets().actor_count();
     report.sockets = sockets_.open_count();
     report.accept_pauses = sockets_.accept_pauses();

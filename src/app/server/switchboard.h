@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "core/actor/messages.h"
 #include "core/gateway/messages.h"
+#include "core/gateway/slow_readers.h"
 #include "shell/runtime/channel.h"
 #include "shell/runtime/doorbell.h"
 
@@ -41,6 +42,7 @@ struct ShardReport {
     RequestId request;
     ShardId shard;
     gateway::Counters gateway;
+    std::vector<gateway::SlowReader> slow_readers;
     std::uint64_t actors = 0;
     std::uint64_t sockets = 0;
     std::uint64_t accept_pauses = 0;

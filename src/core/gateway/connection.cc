@@ -92,9 +92,8 @@ void Connection::time_passed(Context& ctx) {
     const Limits& limits = ctx.settings.limits;
     // The answer to a ping, one round trip later, puts off the next one: so that this does not part
     // it from the check, a ping that is nearly due goes now.
-    const bool is_ping_near = state_ == State::up && !is_ping_open_ &&
-                              ctx.now - since_ >= limits.ping_interval - limits.ping_interval / 16;
-    if (is_ping_near || ctx.now >= deadline(limits)) {
+    const bool is_ping_due = state_ == State::up && !is_ping_open_ && is_ping_near(ctx);
+    if (is_ping_due || ctx.now >= deadline(limits)) {
         do_what_is_due(ctx);
     }
     if (state_ == State::up) {
@@ -122,7 +121,7 @@ void Connection::do_what_is_due(Context& ctx) {
             if (ctx.now >= token_ends_) {
                 close(ErrorCode::token_expired, {}, ctx);
             } else if (outgoing_.is_too_old(ctx)) {
-                close(ErrorCode::slow, {}, ctx);
+                close_slow({}, {}, ctx);
             } else {
                 look_after_silence(ctx);
             }
@@ -131,14 +130,17 @@ void Connection::do_what_is_due(Context& ctx) {
     }
 }
 
+bool Connection::is_ping_near(const Context& ctx) const noexcept {
+    const Duration interval = ctx.settings.limits.ping_interval;
+    return ctx.now - since_ >= interval - interval / 16;
+}
+
 void Connection::look_after_silence(Context& ctx) {
-    const Limits& limits = ctx.settings.limits;
-    if (ctx.now < since_ + (is_ping_open_ ? limits.dead_after : limits.ping_interval)) {
-        return;
-    }
     if (is_ping_open_) {
-        close(ErrorCode::silent, {}, ctx);
-    } else {
+        if (ctx.now >= since_ + ctx.settings.limits.dead_after) {
+            close(ErrorCode::silent, {}, ctx);
+        }
+    } else if (is_ping_near(ctx)) {
         is_ping_open_ = true;
         if (!outgoing_.is_blocked()) {  // Who does not read need not be asked.
             say(wire::PingFrame{}, ctx);
@@ -237,7 +239,7 @@ void Connection::socket_closed(Context& ctx) {
 }
 
 void Connection::drained(Context& ctx) {
-    outgoing_.drained();
+    outgoing_.drained(ctx);
     outgoing_.resume(ctx);
 }
 
@@ -353,7 +355,7 @@ Result<UserId> Connection::identify(const wire::ClientFrame& frame, Context& ctx
 
 // Who the client program is: the one that a resume token names, or a new one.
 Result<void> Connection::identify_client(const wire::ClientFrame& frame, Context& ctx) {
-    attempt_number_ = frame.attempt_number;
+    signing_in().attempt_number = frame.attempt_number;
     if (frame.resume.empty()) {
         const std::string drawn = std::to_string(ctx.rng.next()) + std::to_string(ctx.rng.next());
         cid_ = derive_cid(ctx.settings.secret, user_, frame.nonce.empty() ? drawn : frame.nonce);
@@ -392,7 +394,7 @@ void Connection::ask(Context& ctx) {
     signing_in().asked_at = ctx.now;
     if (state_ == State::attaching) {
         ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
-                 user::Attach{{ctx.shard, id_}, user_, cid_, attempt_number_});
+                 user::Attach{{ctx.shard, id_}, user_, cid_, signing_in().attempt_number});
     }
     for (const auto& joined : signing_in().fences_open) {
         send_fence(joined, ctx);

@@ -125,6 +125,7 @@ public:
     [[nodiscard]] Instant deadline(const Limits& limits) const noexcept;
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] ConnectionId id() const noexcept { return id_; }
+    [[nodiscard]] const UserId& user() const noexcept { return user_; }  ///< empty before the hello
     [[nodiscard]] Encoding encoding() const noexcept { return outgoing_.encoding(); }
     [[nodiscard]] bool wants_turn() const noexcept { return outgoing_.wants_turn(); }
     [[nodiscard]] bool has_postponed() const noexcept { return !postponed_.empty(); }
@@ -140,7 +141,8 @@ private:
     struct SigningIn {
         std::string head;  ///< of an HTTP request that came in part
         wire::HeadScan scan;
-        std::string query_token;  ///< a token in the query string, where that is allowed
+        std::uint64_t attempt_number = 0;  ///< of the client: `cn`
+        std::string query_token;           ///< a token in the query string, where that is allowed
         std::vector<std::pair<QueueName, Cursor>> since;
         std::vector<user::Joined> joined;
         std::vector<QueueName> gone;            ///< of these: their history has ended
@@ -154,6 +156,7 @@ private:
     /// The one place that assigns state_: checks that the change is one of GUARANTEES.md 5.3.
     void become(State next);
 
+    [[nodiscard]] bool is_ping_near(const Context& ctx) const noexcept;
     void look_after_silence(Context& ctx);
     void receive_request(std::span<char> bytes, Context& ctx);
     [[nodiscard]] bool answer_request(Context& ctx);
@@ -209,7 +212,9 @@ private:
     void part(Context& ctx);
     void do_what_is_due(Context& ctx);
     [[nodiscard]] bool take_idle_frame(Context& ctx);
-    void check(Outgoing::Outcome outcome, Context& ctx);
+    void check(Outgoing::Outcome outcome, const QueueName& queue, const MountName& mount,
+               Context& ctx);
+    void close_slow(const QueueName& queue, const MountName& mount, Context& ctx);
     void tell(const user::Told& told, Context& ctx);
     void say_gone(const QueueName& queue, Context& ctx);
     SigningIn& signing_in();
@@ -224,7 +229,6 @@ private:
     Cid cid_;
     Cep cep_;
     SessionId session_;
-    std::uint64_t attempt_number_ = 0;
     Instant token_ends_ = Instant::max();  ///< with its grace; never in dev without one
     RateMeter ops_;
     RateMeter pings_;

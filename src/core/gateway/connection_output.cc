@@ -43,19 +43,21 @@ void count_close(ErrorCode code, Counters& counters) {
 
 void Connection::put(SharedText frame, Weight weight, Context& ctx) {
     if (state_ != State::closed) {
-        check(outgoing_.put(std::move(frame), weight, ctx), ctx);
+        check(outgoing_.put(std::move(frame), weight, ctx), {}, {}, ctx);
     }
 }
 
 void Connection::put(const Outgoing::Delivery& delivery, Context& ctx) {
     if (state_ != State::closed) {
-        check(outgoing_.put(delivery, ctx), ctx);
+        const auto* posted = std::get_if<queue::MessagePosted>(&delivery.event->body);
+        check(outgoing_.put(delivery, ctx), delivery.queue,
+              posted == nullptr ? MountName() : posted->mount, ctx);
     }
 }
 
 void Connection::put(const Outgoing::Snapshot& snapshot, Context& ctx) {
     if (state_ != State::closed) {
-        check(outgoing_.put(snapshot, ctx), ctx);
+        check(outgoing_.put(snapshot, ctx), snapshot.queue, {}, ctx);
     }
 }
 
@@ -66,10 +68,18 @@ void Connection::put_replay(const QueueName& queue, const queue::EventPtr& event
     }
 }
 
-void Connection::check(Outgoing::Outcome outcome, Context& ctx) {
+// Closes a connection for which too much waits; what came last is of `queue` and `mount`.
+void Connection::check(Outgoing::Outcome outcome, const QueueName& queue, const MountName& mount,
+                       Context& ctx) {
     if (outcome == Outgoing::Outcome::too_slow) {
-        close(ErrorCode::slow, {}, ctx);
+        close_slow(queue, mount, ctx);
     }
+}
+
+void Connection::close_slow(const QueueName& queue, const MountName& mount, Context& ctx) {
+    ctx.missed.push_back(
+        Missed{.connection = id_, .queue = queue, .mount = mount, .has_closed = true});
+    close(ErrorCode::slow, {}, ctx);
 }
 
 void Connection::close(ErrorCode code, std::string_view detail, Context& ctx) {
@@ -101,6 +111,7 @@ void Connection::part(Context& ctx) {
     if (state_ == State::up) {
         --ctx.counters.users_online;
     }
+    outgoing_.tell_missed(ctx);
     if (cep_.inc.value != 0) {
         ctx.send(actor::ActorAddress{wire::user_queue_name(user_)}, user::Detach{user_, cep_});
     }

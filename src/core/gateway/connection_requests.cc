@@ -426,7 +426,7 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
 void Connection::take(const user::Told& told, Context& ctx) {
     if (state_ == State::fencing) {
         if (signing_in().told.size() >= ctx.settings.limits.out_messages_max) {
-            close(ErrorCode::slow, {}, ctx);
+            close_slow(told.queue, MountName("mail"), ctx);
             return;
         }
         signing_in().told.push_back(told);
@@ -526,7 +526,7 @@ void Connection::unfollow(const QueueName& queue, Context& ctx) {
 // Whoever asked for what is dropped with the stream (a welcome that waits, or is only wished for)
 // gets its answer all the same.
 void Connection::answer_overtaken(const QueueName& queue, Context& ctx) {
-    std::vector<std::uint64_t> requests = outgoing_.forget(queue);
+    std::vector<std::uint64_t> requests = outgoing_.forget(queue, ctx);
     const auto is_overtaken = [&](const Wish& wish) {
         const bool is_it =
             wish.connection == id_ && wish.queue == queue && wish.kind == Wish::Kind::follow;

@@ -35,6 +35,16 @@ struct Wish {
     std::optional<Seq> before;             ///< history
 };
 
+/// What a connection did not get, or had to be closed for, because its client reads slowly.
+struct Missed {
+    ConnectionId connection;
+    QueueName queue;  ///< empty: what waited was of no queue
+    MountName mount;  ///< empty: members, snapshots
+    std::uint64_t conflated = 0;
+    std::uint64_t dropped = 0;
+    bool has_closed = false;
+};
+
 /// Buffers that all connections of a shard share, because only one of them works at a time.
 struct Workspace {
     EncodeSpace encoded;
@@ -57,6 +67,7 @@ struct Context {
     actor::Outbox& messages;
     Outputs& outputs;
     std::vector<Wish>& wishes;
+    std::vector<Missed>& missed;
     Counters& counters;
     Workspace& work;
     Admission& admission;

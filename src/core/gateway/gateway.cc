@@ -48,8 +48,8 @@ Gateway::Gateway(ShardId shard, std::shared_ptr<const Settings> settings, std::u
       replicas_(0, KeyedHash{HashKey{rng_.next(), rng_.next()}}) {}
 
 Context Gateway::context(const Step& at) {
-    return Context{at.now,      at.wall,    at.turn, shard_,    *settings_, rng_,
-                   at.messages, at.outputs, wishes_, counters_, work_,      admission_};
+    return Context{at.now,     at.wall, at.turn, shard_,    *settings_, rng_,      at.messages,
+                   at.outputs, wishes_, missed_, counters_, work_,      admission_};
 }
 
 // ---- Events ----------------------------------------------------------------------------------
@@ -230,6 +230,7 @@ void Gateway::finish(ConnectionId id, Context& ctx) {
     if (kept == nullptr) {
         return;
     }
+    count_missed();
     const Connection& connection = *kept->connection;
     if (connection.state() == Connection::State::closed) {
         *kept = Held{};
@@ -254,6 +255,19 @@ void Gateway::finish(ConnectionId id, Context& ctx) {
         kept->timer_at = at;
         timers_.push(Timer{at, id});
     }
+}
+
+// By user, while it is known whose the connections are.
+void Gateway::count_missed() {
+    for (const Missed& missed : missed_) {
+        if (const Connection* connection = find(missed.connection)) {
+            SlowReader& reader = slow_readers_.of(connection->user(), missed.queue, missed.mount);
+            reader.conflated += missed.conflated;
+            reader.dropped += missed.dropped;
+            reader.closed += missed.has_closed ? 1 : 0;
+        }
+    }
+    missed_.clear();
 }
 
 // ---- Followers -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@
 #include "core/gateway/messages.h"
 #include "core/gateway/replica.h"
 #include "core/gateway/settings.h"
+#include "core/gateway/slow_readers.h"
 
 namespace muster::gateway {
 
@@ -59,6 +60,9 @@ public:
 
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
+    /// Returns whose clients read slowly, and what they have missed.
+    [[nodiscard]] const SlowReaders& slow_readers() const noexcept { return slow_readers_; }
+
 private:
     /// A connection, and how the gateway looks after it.
     struct Held {
@@ -84,6 +88,7 @@ private:
     void open(const Opened& opened, Context& ctx);
     void take_message(const actor::Message& message, Context& ctx);
     void finish(ConnectionId id, Context& ctx);
+    void count_missed();
     void grant_wishes(Context& ctx);
     void grant(const Wish& wish, Context& ctx);
     void follow(const Wish& wish, Context& ctx);
@@ -116,6 +121,8 @@ private:
     Workspace work_;
     Admission admission_;
     std::vector<Wish> wishes_;
+    std::vector<Missed> missed_;  ///< in this step
+    SlowReaders slow_readers_;
     std::vector<Held> connections_;  ///< by slot_of() their ids
     std::unordered_map<QueueName, std::unique_ptr<Replica>, KeyedHash, std::equal_to<>> replicas_;
     std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;

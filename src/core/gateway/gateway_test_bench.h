@@ -56,14 +56,14 @@ struct TestWorld {
     actor::Outbox messages;
     Outputs outputs;
     std::vector<Wish> wishes;
+    std::vector<Missed> missed;
     Counters counters;
     Workspace work;
     Admission admission;
 
     Context context() {
-        return Context{now,      wall,    turn,   ShardId{3}, settings, rng,
-                       messages, outputs, wishes, counters,   work,
-                       admission};
+        return Context{now,     wall,   turn,   ShardId{3}, settings, rng,      messages,
+                       outputs, wishes, missed, counters,   work,     admission};
     }
 };
 

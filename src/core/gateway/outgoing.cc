@@ -156,6 +156,8 @@ void Outgoing::push_conflated(Item item, ConflationKey key, Context& ctx) {
     const auto [known, is_new] = all.conflated.try_emplace(std::move(key), all.next_place);
     if (!is_new) {
         ++ctx.counters.conflated;
+        const auto* changed = std::get_if<queue::StateChanged>(&item.event->body);
+        ++missed(item.queue, changed == nullptr ? MountName() : changed->mount).conflated;
         const auto older = all.items.find(known->second);
         item.since = older->second.since;
         all.items.erase(older);
@@ -188,6 +190,7 @@ bool Outgoing::drop_oldest(const QueueName& queue, const MountName& mount, Conte
             continue;
         }
         ++ctx.counters.dropped;
+        ++missed(queue, mount).dropped;
         const Seq seq = i->second.event->seq;
         const auto [gap, is_new] = all.gaps.try_emplace({queue, mount}, i->first);
         if (!is_new) {
@@ -258,7 +261,7 @@ void Outgoing::put_out_first(Context& ctx) {
         erase(first);
     }
     if (waiting_->items.empty()) {
-        waiting_.reset();
+        end_waiting(ctx);
     }
 }
 
@@ -291,7 +294,7 @@ void Outgoing::put_out_event(Items::iterator first, Context& ctx) {
             ctx);
 }
 
-std::vector<std::uint64_t> Outgoing::forget(const QueueName& queue) {
+std::vector<std::uint64_t> Outgoing::forget(const QueueName& queue, Context& ctx) {
     std::vector<std::uint64_t> unanswered;
     if (waiting_ == nullptr) {
         return unanswered;
@@ -311,7 +314,7 @@ std::vector<std::uint64_t> Outgoing::forget(const QueueName& queue) {
     std::erase_if(waiting_->gaps, [&](const auto& entry) { return entry.first.first == queue; });
     waiting_->last_put_out.erase(queue);
     if (waiting_->items.empty()) {
-        waiting_.reset();
+        end_waiting(ctx);
     }
     return unanswered;
 }
@@ -325,6 +328,27 @@ bool Outgoing::is_too_old(const Context& ctx) noexcept {
         waiting_->oldest = std::min(waiting_->oldest, item.since);
     }
     return ctx.now >= too_old_at(ctx.settings.limits);
+}
+
+Missed& Outgoing::missed(const QueueName& queue, const MountName& mount) {
+    auto& all = waiting().missed;
+    const auto known = std::ranges::find_if(
+        all, [&](const Missed& m) { return m.mount == mount && m.queue == queue; });
+    return known != all.end() ? *known
+                              : all.emplace_back(Missed{
+                                    .connection = connection_, .queue = queue, .mount = mount});
+}
+
+void Outgoing::tell_missed(Context& ctx) {
+    if (waiting_ != nullptr) {
+        std::ranges::move(waiting_->missed, std::back_inserter(ctx.missed));
+        waiting_->missed.clear();
+    }
+}
+
+void Outgoing::end_waiting(Context& ctx) {
+    tell_missed(ctx);
+    waiting_.reset();
 }
 
 std::size_t Outgoing::waiting_count() const noexcept {

@@ -74,7 +74,10 @@ public:
 
     [[nodiscard]] bool is_blocked() const noexcept { return is_blocked_; }
     void blocked() noexcept { is_blocked_ = true; }
-    void drained() noexcept { is_blocked_ = false; }
+    void drained(Context& ctx) {
+        is_blocked_ = false;
+        tell_missed(ctx);
+    }
 
     /// Puts out what waits, as far as there is room. To be called after drained(), and in the next
     /// turn while wants_turn().
@@ -90,9 +93,12 @@ public:
 
     /// Drops all that waits of `queue`, which is followed no more. Returns the requests whose
     /// answers were among that.
-    [[nodiscard]] std::vector<std::uint64_t> forget(const QueueName& queue);
+    [[nodiscard]] std::vector<std::uint64_t> forget(const QueueName& queue, Context& ctx);
 
     [[nodiscard]] std::size_t waiting_count() const noexcept;
+
+    /// Tells what was conflated and dropped since it was last told. To be called at the end, too.
+    void tell_missed(Context& ctx);
 
     /// Returns the time before which nothing has waited for too long.
     [[nodiscard]] Instant too_old_at(const Limits& limits) const noexcept {
@@ -136,6 +142,7 @@ private:
         std::size_t messages = 0;               ///< of Weight::normal, not conflated
         std::size_t bytes = 0;                  ///< of these
         std::size_t snapshots = 0;
+        std::vector<Missed> missed;       ///< not told yet; one for each mount
         Instant oldest = Instant::max();  ///< no item is older; looked up only when that is due
     };
 
@@ -147,6 +154,8 @@ private:
     [[nodiscard]] Outcome keep_within_bounds(Context& ctx);
     [[nodiscard]] bool fits(const Limits& limits) const noexcept;
     Waiting& waiting();
+    Missed& missed(const QueueName& queue, const MountName& mount);
+    void end_waiting(Context& ctx);
     void push(Item item);
     void push_event(const Delivery& delivery, Context& ctx);
     void push_conflated(Item item, ConflationKey key, Context& ctx);

@@ -75,9 +75,17 @@ struct OutgoingBench {
         Context ctx = world.context();
         return outgoing.put(text(words, size), Weight::normal, ctx);
     }
+    void drained() {
+        Context ctx = world.context();
+        outgoing.drained(ctx);
+    }
     void drain() {
-        outgoing.drained();
+        drained();
         resume();
+    }
+    std::vector<std::uint64_t> forget(const QueueName& queue) {
+        Context ctx = world.context();
+        return outgoing.forget(queue, ctx);
     }
     void resume() {
         Context ctx = world.context();
@@ -460,7 +468,7 @@ TEST_CASE("of a queue that is followed no more nothing leaves, and its requests 
     static_cast<void>(bench.state(7, "a=1"));
     static_cast<void>(bench.put(other, 9, queue::MessagePosted{MountName("chat"), Payload("1")},
                                 queue::SlowPolicy::close));
-    CHECK(bench.outgoing.forget(bench.room) == std::vector<std::uint64_t>{77});
+    CHECK(bench.forget(bench.room) == std::vector<std::uint64_t>{77});
     CHECK_FALSE(bench.outgoing.has_snapshot_waiting());
     SUBCASE("followed no more") {
         bench.drain();
@@ -480,9 +488,9 @@ TEST_CASE("when all that waited is forgotten, the connection is as good as new")
     bench.outgoing.blocked();
     static_cast<void>(bench.message(5));
     static_cast<void>(bench.state(6, "a=1"));
-    CHECK(bench.outgoing.forget(bench.room).empty());
+    CHECK(bench.forget(bench.room).empty());
     CHECK(bench.outgoing.waiting_count() == 0);
-    bench.outgoing.drained();
+    bench.drained();
     CHECK_FALSE(bench.outgoing.wants_turn());
     CHECK(bench.message(30) == Outcome::taken);
     CHECK(bench.out() == "30");

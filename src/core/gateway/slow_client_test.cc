@@ -2,6 +2,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -204,6 +205,51 @@ TEST_CASE("a queue that ends while its welcome is postponed is told as such") {
         second.post("1");
     }
     CHECK(slow.alice.texts.empty());
+}
+
+// What is shown of one mount; nothing where the client has missed nothing of it.
+SlowReader shown(const GatewayBench& bench, std::string_view user, std::string_view mount) {
+    for (const SlowReader& reader : bench.gateway.slow_readers().all()) {
+        if (reader.user == user && reader.mount == mount) {
+            return reader;
+        }
+    }
+    return {};
+}
+
+TEST_CASE("what a slow client misses is counted by user and mount, once it takes something again") {
+    SlowAlice slow;
+    queue::MountRules rules;
+    rules.slow = queue::SlowPolicy::drop;
+    slow.room.publish(queue::MountChanged{MountName("dice"), rules});
+    for (int i = 0; i < 300; ++i) {
+        slow.room.post("1", "dice");
+    }
+    for (int i = 0; i < 5; ++i) {
+        slow.room.set({{"a", std::to_string(i)}});
+    }
+    slow.bench.peers.drain(slow.alice);
+    CHECK(shown(slow.bench, "alice", "dice").dropped == slow.bench.counters().dropped);
+    CHECK(shown(slow.bench, "alice", "dice").queue == "/room/1");
+    CHECK(shown(slow.bench, "alice", "scores").conflated == 4);
+    CHECK(slow.bench.gateway.slow_readers().all().size() == 2);
+}
+
+TEST_CASE("a slow client's end is counted, with what it missed until then") {
+    SlowAlice slow;
+    slow.room.set({{"a", "1"}});
+    slow.room.set({{"a", "2"}});
+    SUBCASE("by the mount whose message was one too many") {
+        for (int i = 0; i < 257; ++i) {
+            slow.room.post("1");
+        }
+        CHECK(shown(slow.bench, "alice", "chat").closed == 1);
+    }
+    SUBCASE("by age, whatever it was that waited") {
+        slow.bench.pass(10s);
+        CHECK(shown(slow.bench, "alice", "").closed == 1);
+    }
+    CHECK(shown(slow.bench, "alice", "scores").conflated == 1);
 }
 
 TEST_CASE("row 55: what has waited for 10 s closes with 4008, however little it is") {
