@@ -422,6 +422,7 @@ void Client::connection_ended() {
     next_token_at_.reset();
     for (auto& [name, queue] : queues_) {
         queue.line.pause();
+        queue.line.forget_own_unlistens();
         queue.follow = Follow::none;
     }
 }

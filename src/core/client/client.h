@@ -151,6 +151,7 @@ private:
 
     enum class Place : std::uint8_t { next, unwanted, breach };
     [[nodiscard]] static Place place_of(Queue& queue, Seq seq, std::optional<Seq> prev);
+    [[nodiscard]] static Place place_while_resuming(Queue& queue, Seq seq, std::optional<Seq> prev);
 
     // Requests.
     void take(const Submit& submit, Context& ctx);
@@ -163,6 +164,7 @@ private:
                              std::string_view detail, Context& ctx);
     static void stay_member(Queue& queue);
     static void stay_listener(Queue& queue);
+    void stop_stream(Queue& queue);
     void drop_hopeless(Queue& queue, ErrorCode code, Context& ctx);
     void expire_held(Context& ctx);
     void drop_unsent(ErrorCode code, Context& ctx);

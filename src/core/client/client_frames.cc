@@ -128,7 +128,9 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     auto& [name, queue] = *at;
     Op* const op = frame.request ? queue.line.find(*frame.request) : nullptr;
     if (frame.request && op == nullptr && !frame.member && !queue.is_wanted()) {
-        return State::up;  // It was given up meanwhile.
+        queue.follow = Follow::live;  // For the server; here it was given up meanwhile.
+        stop_stream(queue);
+        return State::up;
     }
     const Cursor cursor{queue.mirror.at().inc, queue.seen};
     const bool is_old = frame.at < cursor;
@@ -156,16 +158,23 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     } else if (!frame.request && role_ == Role::current) {
         stay_member(queue);
     }
+    if (!queue.is_wanted()) {
+        stop_stream(queue);  // Who was a member, and is none any more, is let listen by a resume.
+    }
     return State::up;
 }
 
 Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFrame& frame,
                            Context& ctx) {
     Queue* queue = find_queue(frame.queue);
-    if (queue == nullptr || !queue->is_wanted()) {
+    if (queue == nullptr) {
         return State::up;
     }
     const bool is_nothing_left = frame.at.inc.value == 0;
+    if (!queue->is_wanted()) {
+        queue->follow = is_nothing_left ? Follow::none : queue->follow;
+        return State::up;
+    }
     const Cursor cursor{queue->mirror.at().inc, queue->seen};
     if (frame.at < cursor && frame.why != "unknown" && !is_nothing_left) {
         return breach(ctx, ErrorCode::protocol,
@@ -196,21 +205,30 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
 Client::Place Client::place_of(Queue& queue, Seq seq, std::optional<Seq> prev) {
     switch (queue.follow) {
         case Follow::none: return Place::unwanted;
-        case Follow::resuming:
-            // The cursor waits for `joined`: only that says that nothing is missing before it.
-            if (seq <= queue.seen) {
-                return Place::unwanted;
-            }
-            queue.seen = seq;
-            return Place::next;
+        case Follow::resuming: return place_while_resuming(queue, seq, prev);
         case Follow::live: break;
     }
     if (seq == 0 || prev.value_or(seq - 1) != queue.mirror.at().seq ||
         seq <= queue.mirror.at().seq) {
-        return Place::breach;
+        if (!queue.line.awaits_stream()) {
+            return Place::breach;
+        }
+        // We have ended that stream and begun another one in one breath; this is the new one.
+        queue.follow = Follow::resuming;
+        return place_while_resuming(queue, seq, prev);
     }
     queue.seen = seq;
     queue.mirror.move_to(seq);
+    return Place::next;
+}
+
+// The cursor waits for `joined`: only that says that nothing is missing before it. What does not
+// follow is of a stream that we have ended, and comes again.
+Client::Place Client::place_while_resuming(Queue& queue, Seq seq, std::optional<Seq> prev) {
+    if (seq <= queue.seen || prev.value_or(seq - 1) > queue.seen) {
+        return Place::unwanted;
+    }
+    queue.seen = seq;
     return Place::next;
 }
 

@@ -198,11 +198,17 @@ void Client::accepted(const QueueName&, Queue& queue, Op& op, std::optional<Curs
         queue.is_member = true;
     } else if (std::holds_alternative<Leave>(done.body)) {
         queue.is_member = false;
-        queue.follow = Follow::none;  // The server streams no more, also to who listened as well.
+        // The server streams no more, also to who listened as well; but it may again, for a join or
+        // listen that is right behind.
+        queue.follow = queue.line.awaits_stream() ? Follow::resuming : Follow::none;
         stay_listener(queue);
     }
     if (!queue.is_wanted()) {
-        queue.follow = Follow::none;
+        if (std::holds_alternative<Unlisten>(done.body)) {
+            queue.follow = Follow::none;
+        } else {
+            stop_stream(queue);
+        }
     }
     if (done.id.value != 0 && done.intent != OpLine::Intent::fill) {
         ctx.outbox.emplace_back(
@@ -251,8 +257,21 @@ void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& 
             ctx.outbox.emplace_back(RejoinRefused{name, code, std::string{detail}});
         }
     }
-    if (!queue.is_wanted()) {
+    if (!queue.is_wanted() && queue.follow == Follow::live) {
+        stop_stream(queue);
+    } else if (!queue.is_wanted()) {
         queue.follow = Follow::none;
+    }
+}
+
+/// Nobody wants the stream that the server has begun: it is told so, lest a later join or listen of
+/// ours be taken for a second one to what we have seen.
+void Client::stop_stream(Queue& queue) {
+    const bool was_streamed = std::exchange(queue.follow, Follow::none) != Follow::none;
+    if (was_streamed && state_ == State::up && role_ == Role::current) {
+        Op op;
+        op.body = Unlisten{};
+        queue.line.held().push_back(std::move(op));
     }
 }
 
@@ -377,7 +396,10 @@ void Client::send_op(const QueueName& name, Queue& queue, Op& op, Context& ctx) 
         frame.op == wire::ClientOp::join || frame.op == wire::ClientOp::listen;
     if (starts_stream && queue.follow != Follow::live) {
         frame.cursor = queue.mirror.at().inc.value != 0 ? queue.mirror.at() : since_of(op.body);
-        queue.follow = frame.cursor ? Follow::resuming : queue.follow;
+        if (frame.cursor) {
+            queue.follow = Follow::resuming;
+            queue.seen = std::max(queue.seen, frame.cursor->seq);
+        }
     }
     send(std::move(frame), ctx);
 }

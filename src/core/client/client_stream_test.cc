@@ -1,3 +1,4 @@
+// Long because: one behaviour, the streams of a client, with each of the orders in which it can come.
 #include <string>
 #include <vector>
 
@@ -29,6 +30,30 @@ wire::ResetFrame reset(Cursor at, std::string_view why) {
     frame.at = at;
     frame.why = why;
     return frame;
+}
+
+/// A message that was missed: it names what it follows.
+wire::MsgFrame replay(Seq seq, Seq prev) {
+    wire::MsgFrame frame = Bench::message(room, seq);
+    frame.prev = prev;
+    return frame;
+}
+
+wire::OkFrame ok(std::optional<std::uint64_t> request) {
+    wire::OkFrame frame;
+    frame.request = request;
+    return frame;
+}
+
+/// A listener of the room at (7,3).
+Bench bench_that_listens() {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Listen{});
+    auto joined = Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::listen)->request);
+    joined.member = false;
+    bench.receive(joined);
+    return bench;
 }
 
 Seq cursor(const Bench& bench) { return bench.client.find(room)->at().seq; }
@@ -104,7 +129,7 @@ TEST_CASE("a resume names the cursor, takes what was missed, and joined ends it"
     CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 4});
     CHECK(bench.client.follow(room) == Follow::resuming);
     // The state changes between are not replayed: `joined` brings the state.
-    bench.receive(Bench::message(room, 6));
+    bench.receive(replay(6, 4));
     CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
     CHECK(cursor(bench) == 4);
     bench.receive(Bench::joined(room, {Inc{7}, 8}));
@@ -119,13 +144,13 @@ TEST_CASE("a resume that is cut goes on from the same cursor and shows nothing t
     Bench bench = bench_in_room();
     bench.cut();
     bench.come_back();
-    bench.receive(Bench::message(room, 5));
+    bench.receive(replay(5, 3));
     bench.cut();
     bench.come_back();
     CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
-    bench.receive(Bench::message(room, 5));
+    bench.receive(replay(5, 3));
     CHECK(bench.all<Deliver>().empty());
-    bench.receive(Bench::message(room, 6));
+    bench.receive(replay(6, 5));
     CHECK(bench.all<Deliver>().size() == 1);
     // A gateway that is behind what was shown must not step the application back.
     bench.receive(Bench::joined(room, {Inc{7}, 5}));
@@ -254,7 +279,7 @@ TEST_CASE("a join may go on where an earlier life of the client stopped") {
     bench.submit(room, Join{Cursor{Inc{7}, 3}});
     CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
     const auto request = bench.sent(ClientOp::join)->request;
-    bench.receive(Bench::message(room, 5));
+    bench.receive(replay(5, 3));
     CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
     bench.receive(Bench::joined(room, {Inc{7}, 6}, request));
     CHECK(bench.delivered<wire::JoinedFrame>() != nullptr);
@@ -346,6 +371,128 @@ TEST_CASE("a second listen to a live stream names no cursor, a first one after a
     }
 }
 
+// ---- Streams that nobody wants ---------------------------------------------------------------
+// Were they let stream on, a later join or listen that names a cursor would be a second one to a
+// live stream: the server would take what went unheard for seen.
+
+TEST_CASE("a stream that begins when nobody wants it any more is ended") {
+    Bench bench;
+    bench.go_online();
+    const OpId id = bench.submit(room, Listen{});
+    const auto request = bench.sent(ClientOp::listen)->request;
+    bench.step(GiveUp{id});
+    auto late = Bench::joined(room, {Inc{7}, 3}, request);
+    late.member = false;
+    bench.receive(late);
+    CHECK(bench.all<Deliver>().empty());
+    const auto* unlisten = bench.sent(ClientOp::unlisten);
+    REQUIRE(unlisten != nullptr);
+    const auto unlistened = unlisten->request;
+    bench.receive(Bench::message(room, 4));
+    CHECK(bench.outbox.empty());
+    bench.receive(ok(unlistened));
+    CHECK(bench.outbox.empty());  // Nobody has asked for it.
+}
+
+TEST_CASE("with a second listen that is given up, the stream of the first ends") {
+    Bench bench = bench_that_listens();
+    const OpId id = bench.submit(room, Listen{});
+    bench.step(GiveUp{id});
+    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
+    CHECK(bench.client.follow(room) == Follow::none);
+}
+
+TEST_CASE("a join answered again to who was removed since ends the stream that came with it") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{});
+    auto joined = Bench::joined(room, {Inc{7}, 9}, bench.sent(ClientOp::join)->request);
+    joined.member = false;
+    bench.receive(joined);
+    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
+    CHECK(bench.client.follow(room) == Follow::none);
+}
+
+TEST_CASE("an unlisten of the client's own ends with its connection, as does what it was to end") {
+    Bench bench = bench_that_listens();
+    bench.step(GiveUp{bench.submit(room, Listen{})});
+    REQUIRE(bench.sent(ClientOp::unlisten) != nullptr);
+    bench.submit(room, Listen{});
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.all_sent(ClientOp::unlisten).empty());  // It would end the new listen's stream.
+    CHECK(bench.sent(ClientOp::listen) != nullptr);
+}
+
+TEST_CASE("unlisten and listen in one breath: what comes of the second stream is no breach") {
+    Bench bench = bench_that_listens();
+    bench.cut();
+    bench.submit(room, Unlisten{});
+    bench.submit(room, Listen{});
+    bench.come_back();
+    REQUIRE(bench.last_hello().since.size() == 1);
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    REQUIRE(bench.sent(ClientOp::listen) != nullptr);
+    CHECK(bench.sent(ClientOp::listen)->cursor == Cursor{Inc{7}, 3});
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    // The stream that the hello asked for, …
+    auto joined = Bench::joined(room, {Inc{7}, 5});
+    joined.member = false;
+    bench.receive(joined);
+    bench.receive(ok(unlisten));
+    // … and the one that was asked for behind its end, from the same cursor on.
+    bench.receive(replay(5, 3));
+    CHECK(bench.outbox.empty());
+    bench.receive(replay(7, 5));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    joined.request = listen;
+    joined.at.seq = 8;
+    bench.receive(joined);
+    REQUIRE(bench.verdict() != nullptr);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(cursor(bench) == 8);
+    CHECK(bench.client.follow(room) == Follow::live);
+}
+
+TEST_CASE("leave and join in one breath: what comes before the second welcome is shown") {
+    Bench bench = bench_in_room();
+    bench.cut();
+    bench.submit(room, Leave{});
+    bench.submit(room, Join{});
+    bench.come_back();
+    const auto leave = bench.sent(ClientOp::leave)->request;
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+    const auto join = bench.sent(ClientOp::join)->request;
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));
+    bench.receive(ok(leave));
+    bench.receive(replay(5, 3));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.receive(Bench::joined(room, {Inc{7}, 6}, join));
+    CHECK(cursor(bench) == 6);
+}
+
+TEST_CASE("the reset of a queue that nobody wants any more keeps nothing waiting") {
+    Bench bench;
+    bench.go_online();
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));  // The backend's doing.
+    bench.cut();
+    bench.submit(room, say("1"));
+    bench.submit(room, say("2"));
+    bench.wait_for_socket();
+    auto hello = Bench::hello();
+    hello.session = SessionId{83};  // With the session its membership has ended.
+    bench.sign_in(hello);
+    REQUIRE(bench.last_hello().since.size() == 1);
+    const auto first = bench.sent(ClientOp::send)->request;
+    bench.receive(reset({}, "gone"));
+    bench.receive(Bench::err(first, ErrorCode::gone));
+    const auto verdicts = bench.all<Verdict>();
+    REQUIRE(verdicts.size() == 2);
+    CHECK(verdicts[0]->outcome == Outcome::unknown);
+    CHECK(verdicts[1]->outcome == Outcome::not_sent);
+}
+
 TEST_CASE("who joins again says up to where it has seen the queue") {
     Bench bench = bench_in_room();
     bench.receive(Bench::message(room, 4));
@@ -357,7 +504,7 @@ TEST_CASE("who joins again says up to where it has seen the queue") {
     REQUIRE(bench.sent(ClientOp::join) != nullptr);
     CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 4});
     const auto request = bench.sent(ClientOp::join)->request;
-    bench.receive(Bench::message(room, 6));
+    bench.receive(replay(6, 4));
     CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
     bench.receive(Bench::joined(room, {Inc{7}, 7}, request));
     CHECK(cursor(bench) == 7);

@@ -119,6 +119,12 @@ bool OpLine::has_listen() const noexcept {
     return std::ranges::any_of(held_, listens) || std::ranges::any_of(open_, listens);
 }
 
+bool OpLine::awaits_stream() const noexcept {
+    return std::ranges::any_of(open_, [](const Op& op) {
+        return is_wanted(op) && brings_inc(op.body) && op.attempts > 0;
+    });
+}
+
 // ---- Sending -------------------------------------------------------------------------------
 
 void OpLine::sent(Op& op, Instant now) {
@@ -139,6 +145,14 @@ void OpLine::restart() {
     for (Op& op : open_) {
         op.is_due = true;
     }
+}
+
+void OpLine::forget_own_unlistens() {
+    const auto is_own_unlisten = [](const Op& op) {
+        return op.id.value == 0 && std::holds_alternative<Unlisten>(op.body);
+    };
+    std::erase_if(open_, is_own_unlisten);
+    std::erase_if(held_, is_own_unlisten);
 }
 
 void OpLine::pause() noexcept {
@@ -204,7 +218,15 @@ OpLine::Op OpLine::settle_ok(Op& op, std::optional<Inc> inc, Instant now) {
     } else if (op.number != 0 && op.inc == inc_) {
         is_guess_ = false;
     }
-    return take(op, now);
+    Op settled = take(op, now);
+    std::erase_if(open_, [&settled](const Op& other) {
+        return other.intent == Intent::fill && other.inc == settled.inc &&
+               other.number < settled.number;
+    });
+    if (open_.empty()) {
+        pause();
+    }
+    return settled;
 }
 
 OpLine::Op OpLine::settle_rejected(Op& op, ErrorCode code, Instant now) {
@@ -298,6 +320,8 @@ void OpLine::push_back(Op& op, ErrorCode code, Duration after, Instant now) {
 // All below `number` have been decided here, yet the queue has not seen them: somebody in between
 // gave a final answer of its own. No-ops use these numbers up; where the queue has seen one after
 // all, it repeats its result and nothing happens.
+// First those that its ring still holds whatever else it has seen meanwhile, since a HOLE may be
+// old; should that not do, further back.
 void OpLine::fill_before(OpNumber number, Inc inc) {
     for (OpNumber missing = number > window ? number - window : 1; missing < number; ++missing) {
         const auto before = std::ranges::find_if(

@@ -81,6 +81,9 @@ public:
     [[nodiscard]] bool has_join() const noexcept;
     [[nodiscard]] bool has_listen() const noexcept;
 
+    /// Whether a join or listen has been sent and not answered: a stream may begin any moment.
+    [[nodiscard]] bool awaits_stream() const noexcept;
+
     // ---- Sending ----
 
     /// The open requests in the order in which they must be sent.
@@ -97,6 +100,9 @@ public:
 
     /// The connection is gone: no retry until restart().
     void pause() noexcept;
+
+    /// Takes out the unlistens that nobody waits for: the streams that they were to end are gone.
+    void forget_own_unlistens();
 
     /// If no answer came for too long, or a pushed back op's time has come: everything is due.
     void time_passed(Instant now);
