@@ -240,7 +240,15 @@ OpLine::Op OpLine::settle_rejected(Op& op, ErrorCode code, Instant now) {
     } else if (op.number != 0 && op.inc == inc_) {
         is_guess_ = false;
     }
-    return take(op, now);
+    Op settled = take(op, now);
+    std::erase_if(open_, [&settled](const Op& other) {
+        return other.intent == Intent::fill && other.inc == settled.inc &&
+               other.number < settled.number;
+    });
+    if (open_.empty()) {
+        pause();
+    }
+    return settled;
 }
 
 OpLine::Op OpLine::settle_gone(Op& op, Instant now) {
@@ -323,7 +331,12 @@ void OpLine::push_back(Op& op, ErrorCode code, Duration after, Instant now) {
 // First those that its ring still holds whatever else it has seen meanwhile, since a HOLE may be
 // old; should that not do, further back.
 void OpLine::fill_before(OpNumber number, Inc inc) {
-    for (OpNumber missing = number > window ? number - window : 1; missing < number; ++missing) {
+    const auto window_before = [](OpNumber end) { return end > window ? end - window : 1; };
+    OpNumber first = inc == inc_ ? window_before(next_) : window_before(number);
+    if (first >= number) {
+        first = window_before(number);
+    }
+    for (OpNumber missing = first; missing < number; ++missing) {
         const auto before = std::ranges::find_if(
             open_, [number, inc](const Op& op) { return op.number == number && op.inc == inc; });
         open_filler(missing, inc, before).is_due = false;  // With the others, after the wait.
@@ -336,6 +349,8 @@ OpLine::Op& OpLine::open_filler(OpNumber number, Inc inc, std::deque<Op>::iterat
     op.inc = inc;
     op.intent = Intent::fill;
     return *open_.insert(before, std::move(op));
+// First those that its ring still holds whatever else it has seen meanwhile, since a HOLE may be
+// old; should that not do, further back.
 }
 
 bool OpLine::refuse(Op& op, std::uint32_t attempt) noexcept {

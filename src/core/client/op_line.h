@@ -117,7 +117,8 @@ public:
     /// `joined` or `reset` named the queue's inc: new ops bind to it. 0 says nothing.
     void bind(Inc inc);
 
-    /// Takes `op` out as accepted; `inc`: where it was applied, if that was told.
+    /// Takes `op` out as accepted; `inc`: where it was applied, if that was told. With it go the
+    /// fillers before it: the queue has seen their numbers.
     Op settle_ok(Op& op, std::optional<Inc> inc, Instant now);
 
     /// Takes `op` out as rejected with `code`.

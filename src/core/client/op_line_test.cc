@@ -97,9 +97,33 @@ TEST_CASE("fillers reach back one window at most") {
         line.push_back(*line.find(last_request), ErrorCode::hole, 0ms, now);
         line.time_passed(now + 1min);
     }
-    REQUIRE(line.open().size() == OpLine::window + 1);
-    for (std::size_t i = 0; i <= OpLine::window; ++i) {
-        CHECK(line.open()[i].number == 60 - OpLine::window + i);
+    REQUIRE(line.open().size() == OpLine::window);
+    for (std::size_t i = 0; i < OpLine::window; ++i) {
+        CHECK(line.open()[i].number == 61 - OpLine::window + i);
+    }
+}
+
+TEST_CASE("fillers reach back no further than the window of the newest number") {
+    // A HOLE may be old: what is older than that has left the queue's ring by now.
+    OpLine line;
+    std::uint64_t last_request = 0;
+    line.bind(Inc{7});
+    for (OpNumber number = 1; number <= 60; ++number) {
+        REQUIRE(line.add(message()));
+        send_all(line, last_request);
+        if (number <= 40) {
+            line.settle_ok(line.open().front(), Inc{7}, now);
+        }
+    }
+    for (int i = 0; i < 2; ++i) {
+        line.push_back(line.open().front(), ErrorCode::hole, 0ms, now);
+        line.time_passed(now + 1min);
+    }
+    CHECK(line.open().front().number == 61 - OpLine::window);
+    SUBCASE("an OK shows that the queue has seen all before it: no filler is needed any more") {
+        line.settle_ok(*line.find(41), Inc{7}, now);
+        CHECK(line.open().front().number == 42);
+        CHECK(line.open().size() == 19);
     }
 }
 
