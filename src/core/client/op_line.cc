@@ -72,7 +72,7 @@ OpLine::Op* OpLine::open_next() {
 }
 
 bool OpLine::may_number(const Op& op) const noexcept {
-    if (is_pushed_back_ || has_unbound()) {
+    if (is_pushed_back_ || has_unbound() || is_first_open()) {
         return false;
     }
     if (inc_.value == 0) {
@@ -85,6 +85,14 @@ bool OpLine::may_number(const Op& op) const noexcept {
 bool OpLine::has_unbound() const noexcept {
     return std::ranges::any_of(open_,
                                [](const Op& op) { return op.number != 0 && op.inc.value == 0; });
+}
+
+// Were our first op delayed (a join or leave goes through the user queue, a busy gateway turns one
+// away and takes the next) and another came before it, the queue would take us for somebody whom it
+// has forgotten, and answer EXPIRED.
+bool OpLine::is_first_open() const noexcept {
+    return std::ranges::any_of(open_,
+                               [this](const Op& op) { return op.number == 1 && op.inc == inc_; });
 }
 
 const OpLine::Op* OpLine::lowest(Inc inc) const noexcept {

@@ -24,7 +24,7 @@ namespace muster::client {
 /// Invariants: numbers of one inc are given out once, 1, 2, 3 … without a hole, and span at most
 ///             `window` from the lowest open one on. A join to an inc of which no number was given
 ///             out names none: it means the present one, whichever that is. Nothing is numbered
-///             while such a join is open.
+///             while such a join, or number 1 of the present inc, is open.
 /// Order:      requests leave in the order in which they came; a History waits for the joins and
 ///             listens before it, an op until the inc is known.
 /// Bounds:     at most held_max held requests, and asks_max open ones without a number.
@@ -160,6 +160,7 @@ public:
 private:
     [[nodiscard]] bool may_number(const Op& op) const noexcept;
     [[nodiscard]] bool has_unbound() const noexcept;
+    [[nodiscard]] bool is_first_open() const noexcept;
     [[nodiscard]] const Op* lowest(Inc inc) const noexcept;
     void fill_before(OpNumber number, Inc inc);
     Op& open_filler(OpNumber number, Inc inc, std::deque<Op>::iterator before);
