@@ -441,6 +441,29 @@ describe("the shell", () => {
         expect(socket().written()).toEqual([{ op: "ack", n: 5 }]);
     });
 
+    test("close() resolves for a superseded client, too, while it asks for verdicts and after", async () => {
+        for (const answers of [true, false]) {
+            const { client, queue, socket, sockets } = await inRoom();
+            const sent = queue.message("chat").send({ text: "hi" });
+            socket().drop(4003, "M1003 superseded");
+            expect(client.status.state).toBe("closed");
+            await vi.advanceTimersByTimeAsync(1000);
+            expect(sockets).toHaveLength(2);
+            socket().accept();
+            if (answers) {
+                socket().hello({ session: 0, resume: undefined, ping: 0 });
+                socket().receive({ op: "ok", i: 2, seq: 21 });
+                expect(await sent).toEqual({ seq: 21 });
+                await client.close();
+            } else {
+                const refused = expect(sent).rejects.toMatchObject({ outcome: "unknown" });
+                await client.close();
+                await refused;
+            }
+            expect(vi.getTimerCount()).toBe(0);
+        }
+    });
+
     test("close() resolves when all is over, and leaves nothing running", async () => {
         const { client, queue, socket, states } = await inRoom();
         const sent = queue.message("chat").send({ text: "bye" });

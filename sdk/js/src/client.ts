@@ -180,6 +180,9 @@ export class Client {
         } finally {
             this.#working = false;
         }
+        if (this.#core.closed) {
+            this.#resolveClosed(); // The status may say so long before: see `superseded`.
+        }
         this.#setTimer();
     }
 
@@ -230,9 +233,6 @@ export class Client {
         }
         if (status.state === "closed") {
             this.#offWake();
-            if (this.#core.closed) {
-                this.#resolveClosed();
-            }
         }
         this.#listeners.tell("status", status);
     }
