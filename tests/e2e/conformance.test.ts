@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { playForClient, ProgramApp, SdkApp } from "./conformance_client.ts";
 import { playAgainstServer, type ServerUnderTest } from "./conformance_server.ts";
 import { type Transcript, transcriptOf } from "./conformance_script.ts";
-import { binary, repository, serverOfFile, serverOfTest } from "./server.ts";
+import { binary, repository, type Server, serverOfFile, type ServerOptions, serverOfTest } from "./server.ts";
 
 const kit = join(repository, "tests/conformance");
 const args = ["--config", join(kit, "muster.toml")];
@@ -27,6 +27,7 @@ function foreignServer(): ServerUnderTest | undefined {
     if (url === undefined) {
         return undefined;
     }
+    const refuse = () => Promise.reject(new Error("a server of somebody else is not ended"));
     const key = (name: string) =>
         readFileSync(join(process.env["MUSTER_CONFORMANCE_KEYS"] ?? ".", name), "utf8").trim();
     return {
@@ -34,8 +35,29 @@ function foreignServer(): ServerUnderTest | undefined {
         adminUrl: process.env["MUSTER_CONFORMANCE_ADMIN"] ?? "http://127.0.0.1:7401",
         adminKey: key("admin.key"),
         tokenKey: key("token.key"),
-        stop: () => Promise.reject(new Error("a server of somebody else is not stopped")),
+        stop: refuse,
+        restart: refuse,
     };
+}
+
+function underTest(
+    { webSocketUrl, adminUrl, adminKey, tokenKey }: Server,
+    more: Pick<ServerUnderTest, "stop" | "restart">,
+): ServerUnderTest {
+    return { webSocketUrl, adminUrl, adminKey, tokenKey, ...more };
+}
+
+/** A server for one transcript. */
+async function ownServer(needs: string[], options: ServerOptions = {}): Promise<ServerUnderTest> {
+    const rules = needs.includes("dev") ? { dev: true } : { dev: false, args };
+    const server = await serverOfTest({ ...rules, ...options });
+    return underTest(server, {
+        stop: () => server.stop(),
+        restart: async () => {
+            await server.crash();
+            return await ownServer(needs, { folder: server.folder });
+        },
+    });
 }
 
 test("the page on the kit shows a transcript as it is", () => {
@@ -46,13 +68,14 @@ test("the page on the kit shows a transcript as it is", () => {
 
 describe("a server", async () => {
     const foreign = foreignServer();
-    const server = foreign ?? (await serverOfFile({ dev: false, args }));
+    const refuse = () => Promise.reject(new Error("others use this server: say what is needed"));
+    const shared =
+        foreign ??
+        underTest(await serverOfFile({ dev: false, args }), { stop: refuse, restart: refuse });
     for (const [name, transcript] of transcripts("server")) {
-        const isAlone = transcript.needs.length > 0;
-        test.skipIf(foreign && isAlone)(`${name}: ${transcript.title}`, async () => {
-            const dev = transcript.needs.includes("dev");
-            const own = isAlone && (await serverOfTest({ dev, args: dev ? [] : args }));
-            await playAgainstServer(transcript, own || server);
+        const { title, needs } = transcript;
+        test.skipIf(foreign && needs.length > 0)(`${name}: ${title}`, async () => {
+            await playAgainstServer(transcript, needs.length > 0 ? await ownServer(needs) : shared);
         });
     }
 });

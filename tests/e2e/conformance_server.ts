@@ -26,6 +26,8 @@ export interface ServerUnderTest {
     tokenKey: string;
     /** Asks the server to end. */
     stop(): Promise<void>;
+    /** Returns the server's next life, after it has died of a sudden. */
+    restart(): Promise<ServerUnderTest>;
 }
 
 /** One WebSocket of the transcript. */
@@ -120,7 +122,7 @@ function given(server: ServerUnderTest): (name: string) => unknown {
 }
 
 class Play {
-    readonly #server: ServerUnderTest;
+    #server: ServerUnderTest;
     readonly #names: Names;
     readonly #links = new Map<string, Link>();
 
@@ -188,6 +190,9 @@ class Play {
                 break;
             case "stop":
                 await this.#server.stop();
+                break;
+            case "restart":
+                this.#server = await this.#server.restart();
                 break;
             default:
                 throw new Error(`"${word}" is no word of a transcript`);
