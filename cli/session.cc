@@ -119,6 +119,7 @@ void Session::end_on_interrupt() {
 
 int Session::follow(const std::function<bool()>& done) {
     is_following_ = true;
+    tell_of_connection(client_->status());  // It may have been lost since the last frame was shown.
     while (!done() && is_interrupted == 0) {
         client_->poll(poll_time);
         if (client_->status().state == Status::State::closed) {
