@@ -42,6 +42,7 @@ struct Options {
     std::uint32_t publishers = 0;     ///< redis: connections that send; 0: one for each who sends
     std::uint32_t slow_percent = 10;  ///< state: of the listeners
     std::uint32_t processes = 0;      ///< that load the server; 0: as many as descriptors need
+    bool numbers_ops = false;         ///< rooms: each op carries its number, and is de-duplicated
     bool is_lone = false;             ///< fanout: one message, and the next long after all have it
     bool overloads = false;           ///< fanout: what is possible, then 120 % of it, then 50 %
     bool searches = false;            ///< rooms: the highest rate with a p99 below 100 ms

@@ -66,8 +66,9 @@ private:
                        : std::min(options_.clients, task_.share(rooms, task_.part + 1) * members);
         for (std::uint32_t i = first; i < end; ++i) {
             rooms_.push_back(i / members);
-            swarm_.add(make_conversation(options_.peer,
-                                         Person{task_.user(i), task_.room(i / members), false}));
+            swarm_.add(make_conversation(
+                options_.peer,
+                Person{task_.user(i), task_.room(i / members), false, options_.numbers_ops}));
         }
         receivers_ = end - first;
         const std::uint32_t all_senders = is_fanout_ ? 1 : receivers_;

@@ -28,8 +28,9 @@ enum class Peer : std::uint8_t {
 /// Who a client is, and what it does as soon as it is connected.
 struct Person {
     std::string user;
-    std::string queue;        ///< joined with the sign-in; empty: none
-    bool sets_state = false;  ///< `send` sets the user's own key of a state mount; Muster only
+    std::string queue;         ///< joined with the sign-in; empty: none
+    bool sets_state = false;   ///< `send` sets the user's own key of a state mount; Muster only
+    bool numbers_ops = false;  ///< each `send` carries its number in the history; Muster only
 };
 
 /// What a client has heard.

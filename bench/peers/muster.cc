@@ -230,7 +230,11 @@ void MusterConversation::send(std::string& out, std::string_view queue, std::str
     } else {
         json += R"(","m":"chat)";
     }
-    json += R"(","d":)";
+    json += '"';
+    if (person_.numbers_ops) {
+        json += R"(,"n":)" + std::to_string(++number_) + R"(,"inc":)" + inc_;
+    }
+    json += R"(,"d":)";
     json += payload;
     json += '}';
     say(out, json);

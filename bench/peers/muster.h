@@ -40,8 +40,9 @@ private:
     std::string head_;
     std::string resume_;  // As the server's hello gave it.
     std::string cid_;
-    std::string inc_;        // Of the joined queue; empty: never joined.
-    std::uint64_t seq_ = 0;  // Seen last there.
+    std::string inc_;           // Of the joined queue; empty: never joined.
+    std::uint64_t seq_ = 0;     // Seen last there.
+    std::uint64_t number_ = 0;  // Of the last op there.
     std::string message_head_;  // What the last message had before its seq.
     std::uint32_t attempts_ = 0;
     std::uint32_t mask_ = 0x6d757374;  // Any value will do: nothing here hides from proxies.

@@ -136,6 +136,10 @@ void MusterProtoConversation::send(std::string& out, std::string_view queue,
     if (person_.sets_state) {
         frame.key = person_.user;
     }
+    if (person_.numbers_ops) {
+        frame.number = ++number_;
+        frame.inc = seen_.inc;
+    }
     frame.data = wire::Data{payload};
     say(out, frame);
 }

@@ -32,7 +32,8 @@ private:
     std::string message_;  // Being written.
     std::string resume_;   // As the server's hello gave it.
     std::string cid_;
-    Cursor seen_;  // Of the joined queue.
+    Cursor seen_;               // Of the joined queue.
+    std::uint64_t number_ = 0;  // Of the last op there.
     std::uint64_t attempts_ = 0;
     bool is_up_ = false;
 };

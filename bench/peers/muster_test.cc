@@ -12,7 +12,9 @@ namespace {
 
 /// One client, driven by hand, and what it says.
 struct Bench {
-    MusterConversation client{{"alice", "/room/1", false}};
+    explicit Bench(bool numbers_ops = false) : client({"alice", "/room/1", false, numbers_ops}) {}
+
+    MusterConversation client;
     std::string out;
 
     // The server sends `bytes`, in two pieces.
@@ -113,6 +115,17 @@ TEST_CASE("a message is read alike, whether it begins as the last one did or not
         CHECK(bench.frame(std::string(head) + data) == std::vector{Heard::Kind::message});
         CHECK(bench.text == data.substr(4));
     }
+}
+
+TEST_CASE("a client that numbers its ops counts them in the history that it has joined") {
+    Bench bench(true);
+    bench.sign_in();
+    bench.frame(R"({"op":"joined","i":1,"q":"/room/1","at":[7,3],"state":{}})");
+    bench.out.clear();
+    bench.client.send(bench.out, "/room/1", "1");
+    bench.client.send(bench.out, "/room/1", "2");
+    CHECK(bench.said() == R"({"op":"send","i":2,"q":"/room/1","m":"chat","n":1,"inc":7,"d":1})"
+                          R"({"op":"send","i":2,"q":"/room/1","m":"chat","n":2,"inc":7,"d":2})");
 }
 
 }  // namespace

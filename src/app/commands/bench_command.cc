@@ -72,6 +72,8 @@ void add_own_options(CLI::App& command, bench::Options& options) {
         case Work::rooms:
             add_rate("messages a second that all together send", 1);
             add_members();
+            command.add_flag("--numbered", options.numbers_ops,
+                             "each op carries its number, so that it takes effect once");
             command.add_flag("--search", options.searches,
                              "from --rate up: the highest rate with a p99 below 100 ms");
             command.add_option("--publishers", options.publishers,
