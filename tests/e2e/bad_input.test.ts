@@ -78,6 +78,7 @@ test("56: the 21st client of an address that has not signed in gets 503 and Retr
     }
     const late = await Raw.connect(small.client);
     expect(await late.status()).toBe(503);
+    expect(await small.line("overload")).toMatch(/peer=127\.0\.0\.1 .*not signed in/);
     expect(late.text).toMatch(/^retry-after: [1-3]\r$/im);
     expect(late.text).toMatch(/M1033/);
     // Who has signed in does not count, on whichever shard it is.

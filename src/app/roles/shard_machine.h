@@ -64,6 +64,7 @@ public:
     std::vector<Departure> departures;
 
     [[nodiscard]] const gateway::Counters& counters() const noexcept { return gateway_.counters(); }
+    [[nodiscard]] std::vector<gateway::Note> take_notes() noexcept { return gateway_.take_notes(); }
     [[nodiscard]] const std::vector<gateway::SlowReader>& slow_readers() const noexcept {
         return gateway_.slow_readers().all();
     }

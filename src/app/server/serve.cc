@@ -21,6 +21,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include "app/server/note_line.h"
 #include "app/server/recordings.h"
 #include "app/server/service_site.h"
 #include "app/server/shard_thread.h"
@@ -306,6 +307,7 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
         log->write(observe::LogEvent::recording_failed, "A recording cannot go on",
                    {{"shard", failed.shard.value}, {"reason", failed.reason}});
     });
+    service_site.on_note([&](const ShardNote& noted) { write_note(*log, noted); });
     Service service(io, switchboard, service_site, *log);
     for (const auto& shard : *shards) {
         shard->start();

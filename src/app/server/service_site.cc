@@ -130,6 +130,10 @@ void ServiceSite::take(FromShard item) {
         take(std::move(*report));
     } else if (auto* names = std::get_if<NamesReport>(&item)) {
         take(std::move(*names));
+    } else if (const auto* noted = std::get_if<ShardNote>(&item)) {
+        if (then_noted_) {
+            then_noted_(*noted);
+        }
     } else if (const auto* failed = std::get_if<RecordingFailed>(&item)) {
         if (then_recording_failed_) {
             then_recording_failed_(*failed);

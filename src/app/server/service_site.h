@@ -58,6 +58,9 @@ public:
         then_recording_failed_ = std::move(then);
     }
 
+    /// `then` is called with what a gateway has to say in the log.
+    void on_note(std::function<void(const ShardNote&)> then) { then_noted_ = std::move(then); }
+
     /// Takes what the shards have sent. To be called when the service's bell was rung.
     void take_from_shards(Instant now);
 
@@ -114,6 +117,7 @@ private:
     std::size_t shards_stopping_ = 0;
     std::function<void()> then_stopped_;
     std::function<void(const RecordingFailed&)> then_recording_failed_;
+    std::function<void(const ShardNote&)> then_noted_;
 };
 
 /// The metrics page: what all shards have counted, under the names of docs/reference/metrics.md.

@@ -75,6 +75,7 @@ void ShardThread::turn() {
     serve_sockets(ready);
     take_from_channels();
     machine_.step();
+    tell_notes();
     sockets_.time_passed(now_);
     sockets_.flush(machine_.outputs, now_);
     look_after_recording();
@@ -98,6 +99,14 @@ void ShardThread::start_recording() {
             roles::EntrySink{[writer](std::string_view entry) { writer->append(entry); },
                              [writer] { return writer->segment(); }, writer->entry_bytes_max()}));
         is_recording_ = true;
+    }
+}
+
+// Before the sockets of closed connections are gone, so that it can be said whose they were.
+void ShardThread::tell_notes() {
+    for (auto& note : machine_.take_notes()) {
+        std::string peer = sockets_.peer_of(note.connection);
+        post_.send(FromShard{ShardNote{std::move(note), std::move(peer)}});
     }
 }
 

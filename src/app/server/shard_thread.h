@@ -85,6 +85,7 @@ private:
     void carry_off();
     void report(RequestId request);
     void start_recording();
+    void tell_notes();
     void look_after_recording();
     void look_after_end();
     void end_recording();

@@ -68,7 +68,13 @@ struct RecordingFailed {
     std::string reason;
 };
 
-using FromShard = std::variant<actor::Message, ShardReport, NamesReport, RecordingFailed,
+/// What a shard's gateway has to say in the log.
+struct ShardNote {
+    gateway::Note note;
+    std::string peer;  ///< the client's address; empty where it is gone
+};
+
+using FromShard = std::variant<actor::Message, ShardReport, NamesReport, ShardNote, RecordingFailed,
                                ShardDrained, ShardStopped>;
 
 /// All channels and doorbells. Each channel has one sender and one receiver; a sender rings the

@@ -289,6 +289,7 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
     auto user = identify(frame, ctx);
     if (!user) {
         ++ctx.counters.logins_refused;
+        ctx.note(Note::Kind::login_refused, id_, user_, user.error().detail);
         close(user.error().code, user.error().detail, ctx);
         return;
     }
@@ -296,6 +297,9 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
     ctx.outputs.push_back(Output{id_, SharedText{}, false, true});
     for (const auto& step : {identify_client(frame, ctx), keep_since(frame)}) {
         if (!step) {
+            if (step.error().code == ErrorCode::resume_refused) {
+                ctx.note(Note::Kind::login_refused, id_, user_, step.error().detail);
+            }
             close(step.error().code, step.error().detail, ctx);
             return;
         }
@@ -322,6 +326,7 @@ bool Connection::admit(Admission::Kind kind, Context& ctx) {
 
 // Closes the connection of a client that is to come back in `wait`.
 void Connection::put_off(Duration wait, Context& ctx) {
+    ctx.note(Note::Kind::put_off, id_, user_, "too many sign in at once");
     const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
     if (encoding() == Encoding::proto_tcp) {
         wire::ByeFrame bye;

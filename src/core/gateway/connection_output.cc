@@ -84,6 +84,10 @@ void Connection::close_slow(const QueueName& queue, const MountName& mount, Cont
 
 void Connection::close(ErrorCode code, std::string_view detail, Context& ctx) {
     count_close(code, ctx.counters);
+    if (code == ErrorCode::abuse || code == ErrorCode::slow) {
+        ctx.note(code == ErrorCode::slow ? Note::Kind::slow : Note::Kind::abuse, id_, user_,
+                 detail);
+    }
     if (state_ == State::awaiting_request) {
         end(SharedText{}, ctx);  // HTTP has no frame that says why.
         return;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -68,9 +69,17 @@ struct Context {
     Outputs& outputs;
     std::vector<Wish>& wishes;
     std::vector<Missed>& missed;
+    std::vector<Note>& notes;
     Counters& counters;
     Workspace& work;
     Admission& admission;
+
+    void note(Note::Kind kind, ConnectionId connection, const UserId& user,
+              std::string_view detail) {
+        if (notes.size() < notes_max) {
+            notes.push_back(Note{kind, connection, user, std::string(detail)});
+        }
+    }
 
     void send(actor::Address to, actor::Body body) {
         messages.push_back(

@@ -48,8 +48,8 @@ Gateway::Gateway(ShardId shard, std::shared_ptr<const Settings> settings, std::u
       replicas_(0, KeyedHash{HashKey{rng_.next(), rng_.next()}}) {}
 
 Context Gateway::context(const Step& at) {
-    return Context{at.now,     at.wall, at.turn, shard_,    *settings_, rng_,      at.messages,
-                   at.outputs, wishes_, missed_, counters_, work_,      admission_};
+    return Context{at.now,     at.wall, at.turn, shard_, *settings_, rng_,  at.messages,
+                   at.outputs, wishes_, missed_, notes_, counters_,  work_, admission_};
 }
 
 // ---- Events ----------------------------------------------------------------------------------
@@ -116,6 +116,7 @@ void Gateway::open(const Opened& opened, Context& ctx) {
     if (opened.unknown > limits.unknown_max ||
         opened.unknown_of_address > limits.unknown_of_address_max) {
         ++counters_.crowded_out;
+        ctx.note(Note::Kind::put_off, opened.connection, {}, "too many have not signed in yet");
         ctx.outputs.push_back(Output{opened.connection, crowded_out(ctx), true});
         return;
     }

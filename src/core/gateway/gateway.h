@@ -5,6 +5,7 @@
 #include <optional>
 #include <queue>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/fifo.h"
@@ -57,6 +58,9 @@ public:
 
     /// Returns when step(at) has something to do; Instant::min() where it has already.
     [[nodiscard]] std::optional<Instant> next_wake() const noexcept;
+
+    /// Returns what has happened since the last call that is worth a line in the log.
+    [[nodiscard]] std::vector<Note> take_notes() noexcept { return std::exchange(notes_, {}); }
 
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
@@ -122,6 +126,7 @@ private:
     Admission admission_;
     std::vector<Wish> wishes_;
     std::vector<Missed> missed_;  ///< in this step
+    std::vector<Note> notes_;
     SlowReaders slow_readers_;
     std::vector<Held> connections_;  ///< by slot_of() their ids
     std::unordered_map<QueueName, std::unique_ptr<Replica>, KeyedHash, std::equal_to<>> replicas_;

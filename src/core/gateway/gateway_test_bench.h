@@ -57,13 +57,14 @@ struct TestWorld {
     Outputs outputs;
     std::vector<Wish> wishes;
     std::vector<Missed> missed;
+    std::vector<Note> notes;
     Counters counters;
     Workspace work;
     Admission admission;
 
     Context context() {
-        return Context{now,     wall,   turn,   ShardId{3}, settings, rng,      messages,
-                       outputs, wishes, missed, counters,   work,     admission};
+        return Context{now,     wall,   turn,   ShardId{3}, settings, rng,  messages,
+                       outputs, wishes, missed, notes,      counters, work, admission};
     }
 };
 

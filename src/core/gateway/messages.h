@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/name.h"
 #include "base/shared_text.h"
 #include "base/time.h"
 
@@ -71,6 +73,24 @@ struct Output {
 };
 
 using Outputs = std::vector<Output>;
+
+/// Something that whoever runs the server may want to read in the log.
+struct Note {
+    enum class Kind : std::uint8_t {
+        login_refused,   ///< for its token, or its resume token
+        put_off,         ///< told to come back later
+        abuse,           ///< closed, because its client broke the rules on purpose
+        slow,            ///< closed, because its client read too slowly
+        origin_refused,  ///< a web page of a foreign origin
+    };
+    Kind kind = Kind::abuse;
+    ConnectionId connection;
+    UserId user;         ///< empty before the sign-in
+    std::string detail;  ///< for people; never a secret
+};
+
+/// Of one turn, so many are told; the counters have all.
+inline constexpr std::size_t notes_max = 64;
 
 /// A file of the built-in pages, ready to be served.
 struct Page {

@@ -61,11 +61,25 @@ ConnectionId ClientSockets::id_of(std::size_t slot) const noexcept {
     return ConnectionId{(std::uint64_t{sockets_[slot].generation} << gateway::slot_bits) | slot};
 }
 
-ClientSockets::Socket* ClientSockets::find(ConnectionId id) noexcept {
+const ClientSockets::Socket* ClientSockets::find(ConnectionId id) const noexcept {
     const std::size_t slot = gateway::slot_of(id);
     return slot < sockets_.size() && sockets_[slot].state != State::free && id_of(slot) == id
                ? &sockets_[slot]
                : nullptr;
+}
+
+ClientSockets::Socket* ClientSockets::find(ConnectionId id) noexcept {
+    return const_cast<Socket*>(std::as_const(*this).find(id));
+}
+
+std::string ClientSockets::peer_of(ConnectionId connection) const {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    const Socket* socket = find(connection);
+    return socket != nullptr &&
+                   getpeername(socket->fd, reinterpret_cast<sockaddr*>(&address), &size) == 0
+               ? text_of(address)
+               : std::string();
 }
 
 // ---- Accepting -------------------------------------------------------------------------------

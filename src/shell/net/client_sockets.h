@@ -68,6 +68,9 @@ public:
     void time_passed(Instant now);
     [[nodiscard]] std::optional<Instant> next_wake() const noexcept;
 
+    /// Returns the address of a connection's peer; "" where that is gone.
+    [[nodiscard]] std::string peer_of(ConnectionId connection) const;
+
     /// Accepts no more.
     void stop_accepting();
 
@@ -107,6 +110,7 @@ private:
     void now_known(std::size_t slot);
     void lost(ConnectionId id);
     [[nodiscard]] Socket* find(ConnectionId id) noexcept;
+    [[nodiscard]] const Socket* find(ConnectionId id) const noexcept;
     [[nodiscard]] ConnectionId id_of(std::size_t slot) const noexcept;
 
     runtime::Poller& poller_;
