@@ -236,6 +236,8 @@ constexpr std::array table{
         "queue.op_window", "Ops of one client in one queue that may be under way."),
     count<&S::queue, &Q::left_clients_max, 0, 1'000'000>(
         "queue.left_clients_max", "Clients that left and whose ops are still remembered."),
+    duration<&S::queue, &Q::left_client_ttl, 10 * minute, 365 * day>(
+        "queue.left_client_ttl", "How long, since they were last heard of."),
     count<&S::queue, &Q::idempotency_keys_max, 0, 1'000'000>(
         "queue.idempotency_keys_max", "Idempotency-Keys that one queue remembers."),
     duration<&S::queue, &Q::idempotency_ttl, second, 7 * day>("queue.idempotency_ttl",

@@ -35,6 +35,11 @@ Payload payload_of(const std::optional<wire::Data>& data) {
     return data ? Payload(data->bytes, data->format) : Payload();
 }
 
+// Where an op took effect; nothing of one of long ago, of which only that it was OK is known.
+std::optional<Seq> seq_of(const queue::Verdict& verdict) {
+    return verdict.at.seq == 0 ? std::nullopt : std::optional(verdict.at.seq);
+}
+
 // Frames that ask nothing of a queue.
 bool is_request(wire::ClientOp op) {
     using enum wire::ClientOp;
@@ -379,7 +384,7 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
                 if (reply.what == queue::OpReply::What::leave) {
                     unfollow(reply.queue, ctx);
                 }
-                say(wire::OkFrame{request, verdict.at.seq, std::nullopt}, ctx);
+                say(wire::OkFrame{request, seq_of(verdict), std::nullopt}, ctx);
             }
             break;
         case queue::Verdict::Kind::rejected:

@@ -1,5 +1,6 @@
 #include "core/queue/client_records.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -8,12 +9,21 @@ namespace muster::queue {
 
 // ---- One client ------------------------------------------------------------------------------
 
-const KeptVerdict* ClientRecord::find(OpNumber number) const noexcept {
-    if (number > highest_ || highest_ - number >= ring_.size()) {
-        return nullptr;
+std::optional<KeptVerdict> ClientRecord::find(OpNumber number) const noexcept {
+    if (number == 0 || number > highest_) {
+        return std::nullopt;
     }
-    const std::size_t age = highest_ - number;  // 0 = the newest one
-    return &ring_[(oldest_ + ring_.size() - 1 - age) % ring_.size()];
+    const OpNumber age = highest_ - number;  // 0 = the newest one
+    if (age < ring_.size()) {
+        return ring_[(oldest_ + ring_.size() - 1 - age) % ring_.size()];
+    }
+    const OpNumber age_of_outcome = age - ring_.size();
+    if (age_of_outcome >= outcome_count()) {
+        return std::nullopt;
+    }
+    return (*outcomes_)[age_of_outcome]
+               ? KeptVerdict{0, ErrorCode::protocol, KeptVerdict::Kind::ok}
+               : KeptVerdict{0, ErrorCode::forbidden, KeptVerdict::Kind::forgotten};
 }
 
 void ClientRecord::add(const KeptVerdict& verdict, std::size_t window) {
@@ -23,8 +33,38 @@ void ClientRecord::add(const KeptVerdict& verdict, std::size_t window) {
         ring_.push_back(verdict);
         return;
     }
+    outcomes_.reset();  // They are of numbers before the window.
     ring_[oldest_] = verdict;
     oldest_ = static_cast<std::uint32_t>((oldest_ + 1) % ring_.size());
+}
+
+void ClientRecord::compact() {
+    if (ring_.empty()) {
+        return;
+    }
+    auto outcomes = std::make_unique<std::vector<bool>>();
+    const std::size_t window = std::max(ring_.size(), outcome_count());
+    for (OpNumber number = highest_; number > 0 && outcomes->size() < window; --number) {
+        const auto kept = find(number);
+        if (!kept) {
+            break;
+        }
+        outcomes->push_back(kept->kind == KeptVerdict::Kind::ok);
+    }
+    outcomes_ = std::move(outcomes);
+    std::vector<KeptVerdict>().swap(ring_);
+    oldest_ = 0;
+}
+
+bool ClientRecord::restore_outcomes(std::vector<bool> newest_first) {
+    if (newest_first.empty()) {
+        return true;
+    }
+    if (newest_first.size() > highest_ - ring_.size()) {
+        return false;
+    }
+    outcomes_ = std::make_unique<std::vector<bool>>(std::move(newest_first));
+    return true;
 }
 
 // ---- All clients -----------------------------------------------------------------------------
@@ -34,7 +74,8 @@ const ClientRecord* ClientRecords::find(const ClientKey& client) const {
     return found == entries_.end() ? nullptr : &found->second.record;
 }
 
-void ClientRecords::decide(const ClientKey& client, const KeptVerdict& verdict, Whose whose) {
+void ClientRecords::decide(const ClientKey& client, const KeptVerdict& verdict, Whose whose,
+                           Instant now) {
     const auto [found, is_new] = entries_.try_emplace(client);
     Entry& entry = found->second;
     entry.record.add(verdict, window_);
@@ -45,42 +86,65 @@ void ClientRecords::decide(const ClientKey& client, const KeptVerdict& verdict, 
                 left_.erase(std::exchange(entry.left_as, 0));
             }
             if (was_left || is_new) {
-                mark_all_left(client.user, &*found);
+                mark_all_left(client.user, &*found, now);
             }
             break;
-        case Whose::stranger: mark_left(*found); break;
+        case Whose::stranger: mark_left(*found, now); break;
     }
     forget_too_many();
 }
 
-void ClientRecords::user_left(const UserId& user) {
-    mark_all_left(user, nullptr);
+void ClientRecords::user_left(const UserId& user, Instant now) {
+    mark_all_left(user, nullptr, now);
     forget_too_many();
 }
 
-void ClientRecords::mark_left(Entries::value_type& entry) {
+std::optional<Instant> ClientRecords::age(Instant now) {
+    while (!left_.empty() && left_.begin()->second.at + ttl_ <= now) {
+        forget_first();
+    }
+    std::optional<Instant> next;
+    if (!left_.empty()) {
+        next = left_.begin()->second.at + ttl_;
+    }
+    for (auto i = left_.upper_bound(compact_up_to_); i != left_.end(); ++i) {
+        const Instant due = i->second.at + full_time;
+        if (due > now) {
+            return std::min(due, *next);
+        }
+        entries_.find(i->second.client)->second.record.compact();
+        compact_up_to_ = i->first;
+    }
+    return next;
+}
+
+void ClientRecords::mark_left(Entries::value_type& entry, Instant now) {
     auto& [client, kept] = entry;
     if (kept.left_as != 0) {
         left_.erase(kept.left_as);
     }
     kept.left_as = ++left_count_;
-    left_.emplace(kept.left_as, client);
+    left_.emplace(kept.left_as, Left{client, now});
 }
 
-void ClientRecords::mark_all_left(const UserId& user, const Entries::value_type* but) {
+void ClientRecords::mark_all_left(const UserId& user, const Entries::value_type* but, Instant now) {
     for (auto i = entries_.lower_bound(ClientKey{user, Cid{}});
          i != entries_.end() && i->first.user == user; ++i) {
         if (&*i != but && i->second.left_as == 0) {
-            mark_left(*i);
+            mark_left(*i, now);
         }
     }
 }
 
 void ClientRecords::forget_too_many() {
     while (left_.size() > left_max_) {
-        entries_.erase(left_.begin()->second);
-        left_.erase(left_.begin());
+        forget_first();
     }
+}
+
+void ClientRecords::forget_first() {
+    entries_.erase(left_.begin()->second.client);
+    left_.erase(left_.begin());
 }
 
 std::vector<std::pair<ClientKey, const ClientRecord*>> ClientRecords::all() const {
@@ -92,26 +156,26 @@ std::vector<std::pair<ClientKey, const ClientRecord*>> ClientRecords::all() cons
     return all;
 }
 
-std::vector<ClientKey> ClientRecords::left() const {
-    std::vector<ClientKey> clients;
-    clients.reserve(left_.size());
-    for (const auto& [place, client] : left_) {
-        clients.push_back(client);
+std::vector<ClientRecords::Left> ClientRecords::left() const {
+    std::vector<Left> all;
+    all.reserve(left_.size());
+    for (const auto& [place, left] : left_) {
+        all.push_back(left);
     }
-    return clients;
+    return all;
 }
 
 bool ClientRecords::restore(const ClientKey& client, ClientRecord record) {
     return entries_.emplace(client, Entry{std::move(record), 0}).second;
 }
 
-bool ClientRecords::restore_left(const ClientKey& client) {
+bool ClientRecords::restore_left(const ClientKey& client, Instant at) {
     const auto found = entries_.find(client);
     MUSTER_CHECK(found != entries_.end());
     if (found->second.left_as != 0) {
         return false;
     }
-    mark_left(*found);
+    mark_left(*found, at);
     return true;
 }
 

@@ -9,7 +9,8 @@ namespace muster::queue {
 
 Queue::Queue(std::shared_ptr<const QueueSettings> settings)
     : settings_(std::move(settings)),
-      clients_(settings_->limits.op_window, settings_->limits.left_clients_max),
+      clients_(settings_->limits.op_window, settings_->limits.left_clients_max,
+               settings_->limits.left_client_ttl),
       idempotent_(settings_->limits.idempotency_keys_max, settings_->limits.idempotency_ttl) {}
 
 void Queue::step(const actor::Event& event, actor::Context& ctx) {
@@ -42,7 +43,8 @@ void Queue::take(const Subscribe& subscribe, actor::Context& ctx) {
         ctx.send(gateway, SubscribeRefused{ctx.self(), subscribe.sub, ErrorCode::no_queue});
         return;
     }
-    std::erase_if(subscribers_, [&](const Subscriber& s) { return s.gateway == subscribe.gateway; });
+    std::erase_if(subscribers_,
+                  [&](const Subscriber& s) { return s.gateway == subscribe.gateway; });
     subscribers_.push_back(Subscriber{subscribe.gateway, subscribe.sub});
     idle_since_.reset();
     content_->forget_old(ctx.now);
@@ -110,8 +112,7 @@ void Queue::take(const Read& read, actor::Context& ctx) {
 
 // ---- Changes ---------------------------------------------------------------------------------
 
-void Queue::begin(CreateOp definition, std::shared_ptr<const Template> rules,
-                  actor::Context& ctx) {
+void Queue::begin(CreateOp definition, std::shared_ptr<const Template> rules, actor::Context& ctx) {
     definition_ = std::move(definition);
     content_.emplace();
     content_->at.inc = ctx.next_inc();
@@ -147,7 +148,8 @@ void Queue::publish(Event event, actor::Context& ctx) {
 
 void Queue::remove_member(const UserId& user, LeaveReason reason, actor::Context& ctx) {
     fences_.erase(user);
-    clients_.user_left(user);
+    clients_.user_left(user, ctx.now);
+    age_clients(ctx);
     // The rates stay: who leaves and joins again has not rested meanwhile.
     Event event;
     event.from = user;
@@ -186,6 +188,7 @@ void Queue::on_wake(actor::Context& ctx) {
         }
         ctx.wake_at(*idle_since_ + idle_ttl());
     }
+    age_clients(ctx);
     std::erase_if(rates_, [&](const auto& rate) { return rate.second.full_at() <= ctx.now; });
     const bool some_messages_age = content_->forget_old(ctx.now);
     const bool some_keys_age = idempotent_.forget_old(ctx.now);
@@ -194,11 +197,16 @@ void Queue::on_wake(actor::Context& ctx) {
     }
 }
 
+void Queue::age_clients(actor::Context& ctx) {
+    if (const auto next = clients_.age(ctx.now)) {
+        ctx.wake_at(*next);
+    }
+}
+
 void Queue::end_history(actor::Context& ctx) {
     const Inc inc = content_->at.inc;
     for (const auto& subscriber : subscribers_) {
-        ctx.send(actor::GatewayAddress{subscriber.gateway},
-                 Ended{ctx.self(), subscriber.sub, inc});
+        ctx.send(actor::GatewayAddress{subscriber.gateway}, Ended{ctx.self(), subscriber.sub, inc});
     }
     for (const auto& [user, member] : content_->members) {
         ctx.send(actor::ActorAddress{wire::user_queue_name(user)},
@@ -210,7 +218,8 @@ void Queue::end_history(actor::Context& ctx) {
 void Queue::vanish() {
     content_.reset();
     definition_ = CreateOp{};
-    clients_ = ClientRecords(settings_->limits.op_window, settings_->limits.left_clients_max);
+    clients_ = ClientRecords(settings_->limits.op_window, settings_->limits.left_clients_max,
+                             settings_->limits.left_client_ttl);
     fences_.clear();
     rates_.clear();
     idempotent_ =

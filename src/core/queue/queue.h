@@ -108,6 +108,7 @@ private:
     void remove_member(const UserId& user, LeaveReason reason, actor::Context& ctx);
     void raise_fence(const UserId& member, Cep cep);
     void note_whether_empty(actor::Context& ctx);
+    void age_clients(actor::Context& ctx);
     void end_history(actor::Context& ctx);
     void vanish();
     [[nodiscard]] Duration idle_ttl() const noexcept;

@@ -85,8 +85,8 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
         }
         highest = record == nullptr ? 0 : record->highest();
         if (op.number <= highest) {
-            const KeptVerdict* kept = record->find(op.number);
-            return kept != nullptr ? recall(*kept, content_->at.inc)
+            const auto kept = record->find(op.number);
+            return kept ? recall(*kept, content_->at.inc)
                                    : refused(Verdict::Kind::protocol_error, ErrorCode::protocol,
                                              "the op's number is far behind its client's newest");
         }
@@ -104,7 +104,9 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
     if (is_numbered && content_ && verdict.kind != Verdict::Kind::busy) {
         clients_.decide(client, keep(verdict),
                         is_member(client.user) ? ClientRecords::Whose::member
-                                               : ClientRecords::Whose::stranger);
+                                               : ClientRecords::Whose::stranger,
+                        ctx.now);
+        age_clients(ctx);
     }
     return verdict;
 }

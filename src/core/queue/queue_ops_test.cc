@@ -220,7 +220,8 @@ TEST_CASE("an op that names inc 0 means the present history, and its number coun
     CHECK(room.send(alice, "chat", "1", room.nth(3)).kind == Kind::ok);
 }
 
-TEST_CASE("a join that was rejected is followed by the next number, also while the inc is unknown") {
+TEST_CASE(
+    "a join that was rejected is followed by the next number, also while the inc is unknown") {
     Template rules = open_room();
     rules.join = WhoMay::server;
     QueueBench bench(settings_of({rules}));
@@ -262,6 +263,38 @@ TEST_CASE("of clients that are gone, the one that was not heard of for longest e
     CHECK(room.send(carol, "wall", "1", room.nth(2)).kind == Kind::expired);
     CHECK(room.send(alice, "chat", "1", room.nth(4)).code == ErrorCode::not_member);
     CHECK(room.send(dave, "wall", "1", room.nth(2)).kind == Kind::ok);
+}
+
+TEST_CASE("of a client that left, verdicts are known for 600 s, outcomes for a day, then nothing") {
+    Room room;
+    room.join(bob);  // So that the queue lives on.
+    const auto sent = room.send(alice, "chat", "1", room.nth(2));
+    CHECK(room.set(alice, "chat", "a", "1", {}, room.nth(3)).code == ErrorCode::wrong_kind);
+    room.leave(alice, room.nth(4));
+    const auto check_saved_too = [&](auto check) {
+        check();
+        room.restart();
+        check();
+    };
+    room.pass(std::chrono::seconds{599});
+    check_saved_too([&] {
+        CHECK(room.send(alice, "chat", "1", room.nth(2)).at == sent.at);
+        CHECK(room.send(alice, "chat", "1", room.nth(3)).code == ErrorCode::wrong_kind);
+    });
+    room.pass(std::chrono::seconds{1});
+    check_saved_too([&] {
+        const auto ok = room.send(alice, "chat", "1", room.nth(2));
+        CHECK(ok.kind == Kind::ok);
+        CHECK(ok.at == Cursor{room.inc(), 0});  // Where it was is not known any more.
+        CHECK(room.send(alice, "chat", "1", room.nth(3)).kind == Kind::rejected);
+        CHECK(room.send(alice, "chat", "1", room.nth(6)).kind == Kind::hole);
+    });
+    room.pass(std::chrono::hours{24});
+    check_saved_too([&] {
+        CHECK(room.send(alice, "chat", "1", room.nth(2)).kind == Kind::expired);
+        CHECK(room.send(alice, "chat", "1", room.nth(5)).kind == Kind::expired);
+    });
+    CHECK_FALSE(room.wake_at.has_value());  // Nothing is left to age.
 }
 
 // ---- Withdrawing -----------------------------------------------------------------------------
@@ -391,7 +424,8 @@ TEST_CASE("an answer goes back to the sender and carries what was sent along") {
     op.reply_to = {ConnectionRef{ShardId{6}, ConnectionId{66}}, 17};
     const auto reply = room.feed_op(op);
     CHECK(room.gateways_sent<OpReply>() == std::vector{ShardId{6}});
-    CHECK(std::get<ConnectionRef>(reply.reply_to.who) == ConnectionRef{ShardId{6}, ConnectionId{66}});
+    CHECK(std::get<ConnectionRef>(reply.reply_to.who) ==
+          ConnectionRef{ShardId{6}, ConnectionId{66}});
     CHECK(reply.reply_to.request == 17);
     CHECK(reply.queue == room.self);
     CHECK(reply.number == 2);

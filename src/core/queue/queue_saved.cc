@@ -27,7 +27,8 @@ void write(const KeptVerdict& verdict, State::Verdict& out) {
 }
 
 std::optional<KeptVerdict> read(const State::Verdict& saved) {
-    const auto kind = enumerator(saved.kind(), KeptVerdict::Kind::conflict);
+    const auto kind =
+        enumerator(saved.kind(), KeptVerdict::Kind::conflict);  // Rings have no other.
     const auto code = error_code_of(saved.code());
     if (!kind || !code) {
         return std::nullopt;
@@ -35,10 +36,16 @@ std::optional<KeptVerdict> read(const State::Verdict& saved) {
     return KeptVerdict{saved.seq(), *code, *kind};
 }
 
-void write(const ClientRecords& clients, State& out) {
-    std::map<ClientKey, std::uint32_t> places;
-    for (const auto& client : clients.left()) {
-        places.emplace(client, static_cast<std::uint32_t>(places.size() + 1));
+struct SavedPlace {
+    std::uint32_t place = 0;
+    Instant at;
+};
+
+void write(const ClientRecords& clients, Instant now, State& out) {
+    std::map<ClientKey, SavedPlace> places;
+    for (const auto& left : clients.left()) {
+        places.emplace(left.client,
+                       SavedPlace{static_cast<std::uint32_t>(places.size() + 1), left.at});
     }
     for (const auto& [client, record] : clients.all()) {
         auto& saved = *out.add_clients();
@@ -49,8 +56,14 @@ void write(const ClientRecords& clients, State& out) {
         for (auto age = record->kept_count(); age-- > 0;) {
             write(*record->find(record->highest() - age), *saved.add_verdicts());
         }
-        const auto place = places.find(client);
-        saved.set_left_as(place == places.end() ? 0 : place->second);
+        for (std::size_t i = 0; i < record->outcome_count(); ++i) {
+            const auto outcome = record->find(record->highest() - record->kept_count() - i);
+            saved.add_outcomes(outcome->kind == KeptVerdict::Kind::ok);
+        }
+        if (const auto place = places.find(client); place != places.end()) {
+            saved.set_left_as(place->second.place);
+            saved.set_left_at_us(to_saved(place->second.at, now));
+        }
     }
 }
 
@@ -67,11 +80,14 @@ std::optional<ClientRecord> read(const State::Client& saved, std::size_t window)
         }
         record.add(*verdict, window);
     }
+    if (!record.restore_outcomes({saved.outcomes().begin(), saved.outcomes().end()})) {
+        return std::nullopt;
+    }
     return record;
 }
 
-bool read_clients(const State& saved, std::size_t window, ClientRecords& clients) {
-    std::map<std::uint32_t, ClientKey> left;
+bool read_clients(const State& saved, std::size_t window, Instant now, ClientRecords& clients) {
+    std::map<std::uint32_t, ClientRecords::Left> left;
     const ClientKey* before = nullptr;
     ClientKey last;
     for (const auto& each : saved.clients()) {
@@ -80,15 +96,18 @@ bool read_clients(const State& saved, std::size_t window, ClientRecords& clients
         if (!record || (before != nullptr && !(*before < client))) {
             return false;
         }
-        if (each.left_as() != 0 && !left.emplace(each.left_as(), client).second) {
-            return false;
+        if (each.left_as() != 0) {
+            const auto at = from_saved(each.left_at_us(), now);
+            if (!at || !left.emplace(each.left_as(), ClientRecords::Left{client, *at}).second) {
+                return false;
+            }
         }
         clients.restore(client, *std::move(record));
         last = std::move(client);
         before = &last;
     }
-    for (const auto& [place, client] : left) {
-        clients.restore_left(client);
+    for (const auto& [place, each] : left) {
+        clients.restore_left(each.client, each.at);
     }
     return true;
 }
@@ -126,7 +145,7 @@ void Queue::save(Instant now, std::string& out) const {
     State saved;
     write(*content_, now, saved);
     write(definition_, *saved.mutable_definition());
-    write(clients_, saved);
+    write(clients_, now, saved);
     for (const auto& [user, cep] : fences_) {
         auto& fence = *saved.add_fences();
         fence.set_user(text_of(user.text()));
@@ -192,9 +211,8 @@ bool Queue::read_saved(const State& saved, Instant now) {
         if (subscriber.gateway() > std::numeric_limits<std::uint16_t>::max()) {
             return false;
         }
-        subscribers_.push_back(
-            Subscriber{ShardId{static_cast<std::uint16_t>(subscriber.gateway())},
-                       SubId{subscriber.sub()}});
+        subscribers_.push_back(Subscriber{ShardId{static_cast<std::uint16_t>(subscriber.gateway())},
+                                          SubId{subscriber.sub()}});
     }
     if (saved.has_idle_since_us()) {
         idle_since_ = from_saved(saved.idle_since_us(), now);
@@ -203,7 +221,7 @@ bool Queue::read_saved(const State& saved, Instant now) {
             return false;
         }
     }
-    return read_clients(saved, settings_->limits.op_window, clients_) &&
+    return read_clients(saved, settings_->limits.op_window, now, clients_) &&
            read_idempotent(saved, now, idempotent_);
 }
 

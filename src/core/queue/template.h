@@ -96,6 +96,7 @@ struct Limits {
     std::uint32_t key_bytes_max = 256;
     std::uint32_t payload_bytes_max = 16 * 1024;
     std::uint32_t left_clients_max = 4'096;             ///< op records of clients that have left
+    Duration left_client_ttl = std::chrono::hours{24};  ///< how long those are kept
     std::uint32_t idempotency_keys_max = 4'096;         ///< per queue
     Duration idempotency_ttl = std::chrono::seconds{600};
     std::uint32_t op_window = 32;                       ///< unresolved numbers per client and queue

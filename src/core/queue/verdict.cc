@@ -28,8 +28,8 @@ Verdict refused(Verdict::Kind kind, ErrorCode code, std::string detail) {
 
 Verdict busy(ErrorCode code, Duration wait) {
     Verdict verdict = refused(Verdict::Kind::busy, code);
-    verdict.retry_ms = static_cast<std::uint32_t>(
-        std::chrono::ceil<std::chrono::milliseconds>(wait).count());
+    verdict.retry_ms =
+        static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
     return verdict;
 }
 
@@ -46,7 +46,9 @@ Verdict recall(const KeptVerdict& kept, Inc inc) {
     if (kept.kind == KeptVerdict::Kind::ok) {
         return accepted({inc, kept.seq}, false);
     }
-    Verdict verdict = rejected(kept.code);
+    Verdict verdict = kept.kind == KeptVerdict::Kind::forgotten
+                          ? rejected(kept.code, "it was rejected; why is not remembered any more")
+                          : rejected(kept.code);
     verdict.is_new = false;
     if (kept.kind == KeptVerdict::Kind::conflict) {
         verdict.current = kept.seq;

@@ -23,8 +23,14 @@ namespace muster::queue {
 /// An OK or REJECTED as it is kept for those who ask again, in 16 bytes: everything but the words
 /// for people.
 struct KeptVerdict {
-    enum class Kind : std::uint8_t { ok, rejected, conflict };
-    Seq seq = 0;  ///< ok: where the op took effect; conflict: where the key last changed
+    enum class Kind : std::uint8_t {
+        ok,
+        rejected,
+        conflict,
+        forgotten,  ///< it was rejected; why is not known any more
+    };
+    Seq seq = 0;  ///< ok: where the op took effect, or 0 where that is not known any more;
+                  ///< conflict: where the key last changed
     ErrorCode code = ErrorCode::protocol;  ///< not for ok
     Kind kind = Kind::ok;
 
