@@ -182,6 +182,10 @@ export class ProgramApp implements App {
     }
 }
 
+function requestOf({ i: _, try: __, ...request }: Frame): string {
+    return JSON.stringify(request);
+}
+
 /** One connection that the client has made. */
 class Link {
     readonly socket: WebSocket;
@@ -210,8 +214,18 @@ class Link {
         }
     }
 
+    /**
+     * Was this request made on this connection before? Where a busy machine lets a client wait for
+     * its answer for 3 s, it asks again.
+     */
+    isRepeated(frame: Frame): boolean {
+        const first = this.frames.all.find((other) => requestOf(other) === requestOf(frame));
+        return frame["i"] !== undefined && first !== frame;
+    }
+
     get rest(): Frame[] {
-        return this.frames.all.slice(this.#taken).filter(({ op }) => op !== "ping");
+        const rest = this.frames.all.slice(this.#taken);
+        return rest.filter((frame) => frame.op !== "ping" && !this.isRepeated(frame));
     }
 }
 
@@ -245,7 +259,8 @@ class Play {
             case ">":
             case ">~": {
                 const link = this.#link;
-                await expectAll(group, this.#names, () => link.next());
+                const isRepeated = (frame: Frame) => link.isRepeated(frame);
+                await expectAll(group, this.#names, () => link.next(), isRepeated);
                 break;
             }
             case "<":

@@ -80,4 +80,8 @@ test("lines of a group fit in any order, others in their own", async () => {
     await play([2, 1, 3, 4]);
     await expect(play([1, 2, 4, 3])).rejects.toThrow('came: {"i":4}\ni is 4, not 3');
     await expect(play([1, 1])).rejects.toThrow("i is 1, not 2");
+    const values = [1, 1, 2].map((i) => ({ i }));
+    const group = groupsOf(lines)[0] as typeof lines;
+    await expectAll(group, new Names(), async () => values.shift(), (value) => value?.i === 1);
+    expect(values).toEqual([]);
 });
