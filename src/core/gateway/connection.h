@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -137,6 +138,12 @@ private:
         std::optional<std::uint64_t> request;
         std::optional<Cursor> cursor;
     };
+    /// The last answered leave of a queue.
+    struct Left {
+        QueueName queue;
+        std::optional<std::uint64_t> request;
+    };
+    static constexpr std::size_t left_max = 16;
     /// What only the time before WELCOME needs.
     struct SigningIn {
         std::string head;  ///< of an HTTP request that came in part
@@ -198,8 +205,9 @@ private:
     void welcome(Context& ctx);
     void say_hello(Context& ctx);
     void follow(const QueueName& queue, std::optional<std::uint64_t> request,
-                std::optional<Cursor> cursor, bool is_member, Context& ctx);
+                std::optional<Cursor> cursor, bool is_member, Context& ctx, Inc joined = {});
     void unfollow(const QueueName& queue, Context& ctx);
+    [[nodiscard]] bool ends_stream(const queue::OpReply& reply);
     void answer_overtaken(const QueueName& queue, Context& ctx);
     [[nodiscard]] std::size_t wanted_count() const noexcept;
 
@@ -237,6 +245,7 @@ private:
     std::vector<Following> following_;
     RareList<Following> strays_;  ///< queues that it does not follow, with ops under way
     RareList<Joining> joining_;
+    RareList<Left> left_;
     RareList<Wish> postponed_;
 };
 

@@ -379,9 +379,9 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
         case queue::Verdict::Kind::ok:
             // A repeated join may be that of somebody who has been removed since.
             if (reply.what == queue::OpReply::What::join && reply.standing) {
-                follow(reply.queue, request, cursor, true, ctx);
+                follow(reply.queue, request, cursor, true, ctx, reply.standing->inc);
             } else {
-                if (reply.what == queue::OpReply::What::leave) {
+                if (reply.what == queue::OpReply::What::leave && ends_stream(reply)) {
                     unfollow(reply.queue, ctx);
                 }
                 say(wire::OkFrame{request, seq_of(verdict), std::nullopt}, ctx);
@@ -401,6 +401,24 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
             close(ErrorCode::protocol, verdict.detail, ctx);
             break;
     }
+}
+
+// A leave that was sent twice is answered twice; between the two its client may have begun another
+// stream of the queue, which the second answer must not end.
+bool Connection::ends_stream(const queue::OpReply& reply) {
+    const auto request = reply.reply_to.request;
+    const auto before = std::find_if(left_.begin(), left_.end(),
+                                     [&](const Left& l) { return l.queue == reply.queue; });
+    if (before == left_.end()) {
+        if (left_.size() == left_max) {
+            left_.erase(left_.begin());
+        }
+        left_.push(Left{reply.queue, request});
+        return true;
+    }
+    const bool is_copy = request && before->request == request && !reply.verdict.is_new;
+    before->request = request;
+    return !is_copy;
 }
 
 void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
@@ -492,7 +510,7 @@ std::size_t Connection::wanted_count() const noexcept {
 }
 
 void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> request,
-                        std::optional<Cursor> cursor, bool is_member, Context& ctx) {
+                        std::optional<Cursor> cursor, bool is_member, Context& ctx, Inc joined) {
     if (Following* followed = served(queue.text())) {
         followed->is_wanted = true;
         followed->is_member = followed->is_member || is_member;
@@ -507,6 +525,7 @@ void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> req
     wish.queue = queue;
     wish.request = request;
     wish.cursor = cursor;
+    wish.joined = joined;
     ctx.wishes.push_back(std::move(wish));
 }
 

@@ -31,6 +31,7 @@ struct Wish {
     QueueName queue;
     std::optional<std::uint64_t> request;  ///< the client's `i`
     std::optional<Cursor> cursor;          ///< follow: what the client has seen
+    Inc joined;                            ///< follow: see Follower
     bool was_ahead = false;                ///< follow: see Follower
     MountName mount;                       ///< history
     std::optional<Seq> before;             ///< history

@@ -318,6 +318,7 @@ void Gateway::follow(const Wish& wish, Context& ctx) {
     const Follower follower{.connection = wish.connection,
                             .request = wish.request,
                             .cursor = wish.cursor,
+                            .joined = wish.joined,
                             .was_ahead = wish.was_ahead};
     if (slot->state() == Replica::State::live) {
         serve(*slot, follower, ctx);
@@ -352,10 +353,19 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         note_idle(replica, ctx);
         return;
     }
+    if (follower.joined.value != 0 && follower.joined < replica.at().inc) {
+        // What it has joined is gone, and this is another history of that name.
+        stop_serving(replica, *connection);
+        connection->follow_refused(replica.name(), follower.request, ErrorCode::no_queue, ctx);
+        note_idle(replica, ctx);
+        return;
+    }
     if (followed->is_live && follower.cursor) {
         follower.cursor = replica.at();  // It has, or will have, seen all: nothing comes twice.
     }
-    if (follower.cursor && *follower.cursor > replica.at() && !follower.was_ahead) {
+    const bool is_ahead =
+        (follower.cursor && *follower.cursor > replica.at()) || follower.joined > replica.at().inc;
+    if (is_ahead && !follower.was_ahead) {
         // Its last gateway was ahead of this one: nobody is stepped back (R23). If it is ahead of
         // the owner too, the owner has lost what it saw.
         follower.was_ahead = true;
@@ -371,6 +381,7 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         wish.queue = replica.name();
         wish.request = follower.request;
         wish.cursor = follower.cursor;
+        wish.joined = follower.joined;
         wish.was_ahead = follower.was_ahead;
         connection->postpone(std::move(wish), ctx);
         note_idle(replica, ctx);
@@ -551,7 +562,18 @@ void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Contex
         finish(id, ctx);
     }
     for (const auto& follower : replica.take_waiting()) {
-        if (Connection* connection = find(follower.connection)) {
+        if (follower.joined.value != 0 && !follower.was_ahead) {
+            // The join may be of a later history: its answer took another way. Asked again, from
+            // now on, the queue cannot be behind it.
+            Wish wish;
+            wish.connection = follower.connection;
+            wish.queue = queue;
+            wish.request = follower.request;
+            wish.cursor = follower.cursor;
+            wish.joined = follower.joined;
+            wish.was_ahead = true;
+            ctx.wishes.push_back(std::move(wish));
+        } else if (Connection* connection = find(follower.connection)) {
             connection->follow_refused(queue, follower.request, code, ctx);
             finish(follower.connection, ctx);
         }

@@ -179,7 +179,79 @@ TEST_CASE("a join whose queue is gone before its welcome is answered as gone, no
     TestPeer& alice = room.bench.user("alice");
     room.join(alice, 4);
     room.queue.refuse(ErrorCode::no_queue);
+    CHECK(alice.texts.empty());  // What was refused may have been asked before the join.
+    room.queue.refuse(ErrorCode::no_queue);
     CHECK(alice.next() == R"({"op":"err","i":4,"code":"M2010","outcome":"unknown"})");
+    CHECK(room.bench.counters().replicas == 0);
+}
+
+TEST_CASE("a join that overtakes the refusal of an older subscription is welcomed all the same") {
+    ListenedRoom room;
+    TestPeer& alice = room.listener("alice");  // Its Subscribe comes before the queue is there.
+    TestPeer& bob = room.bench.user("bob");
+    room.join(bob, 4);
+    room.queue.refuse(ErrorCode::no_queue);
+    CHECK(alice.next() == R"({"op":"err","i":1,"code":"M2002","outcome":"rejected"})");
+    room.queue.answer();
+    CHECK(has(bob.next(), R"("op":"joined","i":4,"q":"/room/1","member":true)"));
+}
+
+TEST_CASE("who has joined a history that then ended is not welcomed to the next one of that name") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    TestPeer& bob = room.bench.user("bob");
+    room.join(alice, 4);
+    room.queue.begin(Inc{8});
+    room.queue.answer();
+    CHECK(alice.next() == R"({"op":"err","i":4,"code":"M2010","outcome":"unknown"})");
+    room.listen(bob, 1);
+    CHECK(has(bob.next(), R"("op":"joined","i":1)"));
+    room.queue.post("9");
+    CHECK(has(bob.next(), R"("op":"msg")"));
+    CHECK(alice.texts.empty());
+}
+
+TEST_CASE("who has joined a younger history than the replica knows waits until that knows it") {
+    ListenedRoom room;
+    TestPeer& alice = room.listener("alice");
+    room.queue.answer();
+    CHECK(has(alice.next(), R"("op":"joined","i":1)"));
+    TestPeer& bob = room.bench.user("bob");
+    room.queue.begin(Inc{8});
+    room.join(bob, 4);
+    CHECK(bob.texts.empty());
+    room.queue.answer();
+    CHECK(has(bob.next(), R"("op":"joined","i":4,"q":"/room/1","member":true,"at":[8,2])"));
+    CHECK(has(alice.next(), R"("op":"reset")"));
+}
+
+TEST_CASE("the second answer to a leave that was sent twice ends no later stream") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    room.join(alice, 3);
+    room.queue.answer();
+    static_cast<void>(alice.next());
+    const auto answer_leave = [&](int request, bool is_new) {
+        queue::OpReply reply;
+        reply.reply_to = {ref_of(alice), static_cast<std::uint64_t>(request)};
+        reply.queue = room.queue.name;
+        reply.what = queue::OpReply::What::leave;
+        reply.verdict.at = room.queue.content.at;
+        reply.verdict.is_new = is_new;
+        room.bench.deliver(reply);
+        CHECK(has(alice.next(), fmt::format(R"({{"op":"ok","i":{})", request)));
+    };
+    answer_leave(4, true);
+    room.listen(alice, 5);
+    CHECK(has(alice.next(), R"("op":"joined","i":5)"));
+    answer_leave(4, false);
+    room.queue.post("6");
+    CHECK(has(alice.next(), R"("op":"msg")"));
+    // Another one, and one whose first answer went to an earlier connection, end it.
+    SUBCASE("another leave") { answer_leave(6, true); }
+    SUBCASE("another leave, of which only the second answer comes") { answer_leave(6, false); }
+    room.queue.post("7");
+    CHECK(alice.texts.empty());
 }
 
 TEST_CASE("a refusal of an older subscription is ignored") {

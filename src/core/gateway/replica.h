@@ -21,6 +21,7 @@ struct Follower {
     std::optional<std::uint64_t> request{};
     std::optional<Cursor> cursor{};
     bool is_member = false;
+    Inc joined{};            ///< the history that the request has made it a member of; 0: none
     bool was_ahead = false;  ///< its cursor was beyond the copy, so a newer snapshot was asked for
 };
 
