@@ -159,6 +159,9 @@ void Queue::remove_member(const UserId& user, LeaveReason reason, actor::Context
 }
 
 void Queue::raise_fence(const UserId& member, Cep cep) {
+    if (cep == Cep{}) {
+        return;  // The server has joined somebody who was never on line.
+    }
     auto& newest = fences_[member];
     newest = std::max(newest, cep);
 }

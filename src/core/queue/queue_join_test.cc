@@ -347,6 +347,16 @@ TEST_CASE("a join fences with its own cep: nothing older of that user is applied
     CHECK(bench.send(alice, "chat", "1").kind == Kind::fenced);
 }
 
+TEST_CASE("a join by the server fences with the cep that the user queue has put to it") {
+    QueueBench bench;
+    bench.join(alice);
+    bench.leave(alice);  // The fence goes with the member.
+    Op op = bench.server_op(JoinOp{alice.user, {}, {}});
+    op.sender.cep = {Inc{5}, 7};
+    CHECK(bench.feed_op(std::move(op)).verdict.kind == Kind::ok);
+    CHECK(bench.send(alice, "chat", "1").kind == Kind::fenced);
+}
+
 TEST_CASE("the user queue's presence fences as well") {
     QueueBench bench;
     bench.join(alice);

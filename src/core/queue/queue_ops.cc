@@ -189,9 +189,8 @@ Verdict Queue::join(const Op& op, const JoinOp& join, actor::Context& ctx) {
         member.by_server = true;
         member.role = join.role;
         member.info = join.info;
-    } else {
-        raise_fence(join.user, op.sender.cep);
     }
+    raise_fence(join.user, op.sender.cep);
     idle_since_.reset();
     if (is_new || member != found->second) {
         Event event;

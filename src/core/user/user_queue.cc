@@ -219,6 +219,9 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
         return;
     }
     op.sender.session = session_;
+    if (op.sender.is_server) {
+        op.sender.cep = last_cep_;  // Whom the backend joins is fenced from the first moment on.
+    }
     if (std::holds_alternative<queue::JoinOp>(op.body) && !op.reject_with) {
         note_join(op, pass.queue);
     }

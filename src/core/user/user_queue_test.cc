@@ -641,6 +641,14 @@ TEST_CASE("the server joins and removes a user that is not on line") {
     CHECK(bench.actor->is_absent());
 }
 
+TEST_CASE("a server's join names the newest cep: the queue fences whom it joins at once") {
+    Bench bench;
+    const auto attached = bench.sign_in();
+    bench.pass_on(room, bench.server_op(bench.join_body()));
+    CHECK(bench.only<queue::Op>().sender.cep == attached.cep);
+    CHECK(bench.only<queue::Op>().sender.is_server);
+}
+
 TEST_CASE("a server's join that is rejected leaves nothing behind") {
     Bench bench;
     const auto op = bench.server_op(bench.join_body());
