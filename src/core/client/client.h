@@ -42,7 +42,8 @@ public:
     /// How far the stream of a queue is to be trusted.
     enum class Follow : std::uint8_t {
         none,      ///< what comes is not asked for (any more)
-        resuming,  ///< what was missed is coming, until `joined`
+        asked,     ///< the same as resuming, if the join or listen on its way is not refused
+        resuming,  ///< named in the hello: what was missed is coming, until `joined`
         live,      ///< every event must follow the one before
     };
 
@@ -164,7 +165,9 @@ private:
                              std::string_view detail, Context& ctx);
     static void stay_member(Queue& queue);
     static void stay_listener(Queue& queue);
+    void follow_no_more(Queue& queue);
     void stop_stream(Queue& queue);
+    void give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& ctx);
     void drop_hopeless(Queue& queue, ErrorCode code, Context& ctx);
     void expire_held(Context& ctx);
     void drop_unsent(ErrorCode code, Context& ctx);

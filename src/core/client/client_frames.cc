@@ -127,10 +127,14 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     auto& [name, queue] = *at;
     Op* const op = frame.request ? queue.line.find(*frame.request) : nullptr;
-    if (frame.request && op == nullptr && !frame.member && !queue.is_wanted()) {
-        queue.follow = Follow::live;  // For the server; here it was given up meanwhile.
-        stop_stream(queue);
-        return State::up;
+    if (frame.request && op == nullptr && queue.follow != Follow::live) {
+        if (queue.line.awaits_stream()) {
+            return State::up;  // Of a listen that was given up, and unlistened; ours is behind it.
+        }
+        if (!frame.member && !queue.is_wanted()) {
+            stop_stream(queue);  // The second answer to a listen that was sent twice.
+            return State::up;
+        }
     }
     const Cursor cursor{queue.mirror.at().inc, queue.seen};
     const bool is_old = frame.at < cursor;
@@ -205,6 +209,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
 Client::Place Client::place_of(Queue& queue, Seq seq, std::optional<Seq> prev) {
     switch (queue.follow) {
         case Follow::none: return Place::unwanted;
+        case Follow::asked:
         case Follow::resuming: return place_while_resuming(queue, seq, prev);
         case Follow::live: break;
     }
@@ -214,7 +219,7 @@ Client::Place Client::place_of(Queue& queue, Seq seq, std::optional<Seq> prev) {
             return Place::breach;
         }
         // We have ended that stream and begun another one in one breath; this is the new one.
-        queue.follow = Follow::resuming;
+        queue.follow = Follow::asked;
         return place_while_resuming(queue, seq, prev);
     }
     queue.seen = seq;

@@ -181,11 +181,28 @@ void Client::take(const GiveUp& give_up, Context& ctx) {
             }
             return;
         }
-        const Op op = queue.line.settle(*found, ctx.now);
-        tell(op, Outcome::not_sent, ErrorCode::withdrawn, std::string{detail}, ctx);
-        not_wanted_any_more(name, queue, op, ErrorCode::withdrawn, detail, ctx);
-        return drop_hopeless(queue, ErrorCode::withdrawn, ctx);
+        return give_up_ask(name, queue, *found, ctx);
     }
+}
+
+void Client::give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& ctx) {
+    constexpr std::string_view detail = "given up";
+    tell(op, Outcome::not_sent, ErrorCode::withdrawn, std::string{detail}, ctx);
+    const bool begins_stream = std::holds_alternative<Listen>(op.body) && op.attempts > 0;
+    if (begins_stream) {
+        OpLine::withdraw(op, OpLine::Intent::fill);
+        op.is_due = false;
+        queue.wants_to_listen = queue.line.ends_listening();
+        if (queue.is_wanted()) {
+            return;  // It stays open: its stream is wanted.
+        }
+    }
+    const Op given_up = queue.line.settle(op, ctx.now);
+    if (begins_stream) {
+        stop_stream(queue);  // What comes of it is nobody's, and it must not meet a later one.
+    }
+    not_wanted_any_more(name, queue, given_up, ErrorCode::withdrawn, detail, ctx);
+    drop_hopeless(queue, ErrorCode::withdrawn, ctx);
 }
 
 // ---- Verdicts ------------------------------------------------------------------------------
@@ -200,13 +217,13 @@ void Client::accepted(const QueueName&, Queue& queue, Op& op, std::optional<Curs
         queue.is_member = false;
         // The server streams no more, also to who listened as well; but it may again, for a join or
         // listen that is right behind.
-        queue.follow = queue.line.awaits_stream() ? Follow::resuming : Follow::none;
+        queue.follow = queue.line.awaits_stream() ? Follow::asked : Follow::none;
         stay_listener(queue);
     }
     if (!queue.is_wanted()) {
         if (std::holds_alternative<Unlisten>(done.body)) {
             queue.follow = Follow::none;
-        } else {
+        } else if (queue.follow != Follow::none) {
             stop_stream(queue);
         }
     }
@@ -240,26 +257,33 @@ void Client::rejected(const QueueName& name, Queue& queue, Op& op, const wire::E
     if (!is_expired && done.intent == OpLine::Intent::apply) {
         not_wanted_any_more(name, queue, done, frame.code, frame.detail, ctx);
     }
+    follow_no_more(queue);
     drop_hopeless(queue, frame.code, ctx);
 }
 
 /// A join or listen has failed: nobody wants any longer what it was to bring.
 void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& op, ErrorCode code,
                                  std::string_view detail, Context& ctx) {
-    if (std::holds_alternative<Join>(op.body) && !queue.line.has_join()) {
+    if (std::holds_alternative<Join>(op.body) && !queue.line.ends_joined()) {
         queue.wants_to_join = false;
         if (op.id.value == 0) {
             ctx.outbox.emplace_back(RejoinRefused{name, code, std::string{detail}});
         }
-    } else if (std::holds_alternative<Listen>(op.body) && !queue.line.has_listen()) {
+    } else if (std::holds_alternative<Listen>(op.body) && !queue.line.ends_listening()) {
         queue.wants_to_listen = false;
         if (op.id.value == 0) {
             ctx.outbox.emplace_back(RejoinRefused{name, code, std::string{detail}});
         }
     }
+    follow_no_more(queue);
+}
+
+/// Ends what is streamed, or was awaited and does not come, to somebody who does not want it.
+void Client::follow_no_more(Queue& queue) {
     if (!queue.is_wanted() && queue.follow == Follow::live) {
         stop_stream(queue);
-    } else if (!queue.is_wanted()) {
+    } else if (!queue.is_wanted() ||
+               (queue.follow == Follow::asked && !queue.line.awaits_stream())) {
         queue.follow = Follow::none;
     }
 }
@@ -267,8 +291,8 @@ void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& 
 /// Nobody wants the stream that the server has begun: it is told so, lest a later join or listen of
 /// ours be taken for a second one to what we have seen.
 void Client::stop_stream(Queue& queue) {
-    const bool was_streamed = std::exchange(queue.follow, Follow::none) != Follow::none;
-    if (was_streamed && state_ == State::up && role_ == Role::current) {
+    queue.follow = Follow::none;
+    if (state_ == State::up && role_ == Role::current) {
         Op op;
         op.body = Unlisten{};
         queue.line.held().push_back(std::move(op));
@@ -380,7 +404,7 @@ void Client::send_op(const QueueName& name, Queue& queue, Op& op, Context& ctx) 
     }
     queue.line.sent(op, ctx.now);
     wire::ClientFrame frame;
-    if (op.intent == OpLine::Intent::apply) {
+    if (op.intent == OpLine::Intent::apply || op.number == 0) {
         std::visit(RequestWriter{frame}, op.body);
     } else {
         frame.op = wire::ClientOp::withdraw;
@@ -397,7 +421,7 @@ void Client::send_op(const QueueName& name, Queue& queue, Op& op, Context& ctx) 
     if (starts_stream && queue.follow != Follow::live) {
         frame.cursor = queue.mirror.at().inc.value != 0 ? queue.mirror.at() : since_of(op.body);
         if (frame.cursor) {
-            queue.follow = Follow::resuming;
+            queue.follow = queue.follow == Follow::none ? Follow::asked : queue.follow;
             queue.seen = std::max(queue.seen, frame.cursor->seq);
         }
     }

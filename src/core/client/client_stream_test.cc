@@ -1,4 +1,4 @@
-// Long because: one behaviour, the streams of a client, with each of the orders in which it can come.
+// Long because: every way in which a stream begins, breaks off and ends has its story here, on one bench.
 #include <string>
 #include <vector>
 
@@ -375,23 +375,120 @@ TEST_CASE("a second listen to a live stream names no cursor, a first one after a
 // Were they let stream on, a later join or listen that names a cursor would be a second one to a
 // live stream: the server would take what went unheard for seen.
 
-TEST_CASE("a stream that begins when nobody wants it any more is ended") {
+TEST_CASE("the stream of a listen that is given up is ended, whether it has begun or not") {
     Bench bench;
     bench.go_online();
     const OpId id = bench.submit(room, Listen{});
     const auto request = bench.sent(ClientOp::listen)->request;
     bench.step(GiveUp{id});
+    const auto* unlisten = bench.sent(ClientOp::unlisten);
+    REQUIRE(unlisten != nullptr);
+    const auto unlistened = unlisten->request;
     auto late = Bench::joined(room, {Inc{7}, 3}, request);
     late.member = false;
     bench.receive(late);
     CHECK(bench.all<Deliver>().empty());
-    const auto* unlisten = bench.sent(ClientOp::unlisten);
-    REQUIRE(unlisten != nullptr);
-    const auto unlistened = unlisten->request;
     bench.receive(Bench::message(room, 4));
     CHECK(bench.outbox.empty());
     bench.receive(ok(unlistened));
     CHECK(bench.outbox.empty());  // Nobody has asked for it.
+}
+
+TEST_CASE("a second answer to a listen begins no stream that nobody wants") {
+    Bench bench = bench_that_listens();
+    bench.submit(room, Unlisten{});
+    bench.receive(ok(bench.sent(ClientOp::unlisten)->request));
+    auto again = Bench::joined(room, {Inc{7}, 9}, 4711);
+    again.member = false;
+    bench.receive(again);
+    CHECK(bench.all<Deliver>().empty());
+    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
+}
+
+TEST_CASE("the welcome of a listen that was given up is not that of a join behind it") {
+    Bench bench = bench_that_listens();
+    const OpId id = bench.submit(room, Listen{});
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    bench.step(GiveUp{id});
+    REQUIRE(bench.sent(ClientOp::unlisten) != nullptr);
+    bench.receive(Bench::message(room, 4));  // Nobody hears it, …
+    CHECK(bench.outbox.empty());
+    bench.submit(room, Join{});
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+    const auto join = bench.sent(ClientOp::join)->request;
+    auto late = Bench::joined(room, {Inc{7}, 5}, listen);
+    late.member = false;
+    bench.receive(late);
+    CHECK(bench.outbox.empty());
+    bench.receive(replay(4, 3));  // … but who joins from its cursor on is given it.
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.receive(Bench::joined(room, {Inc{7}, 6}, join));
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(cursor(bench) == 6);
+}
+
+TEST_CASE("a listen that is given up while a join waits behind it: its stream is the join's") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{});
+    bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::forbidden));
+    const OpId id = bench.submit(room, Listen{Cursor{Inc{7}, 3}});
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    bench.submit(room, Join{});
+    const auto join = bench.sent(ClientOp::join)->request;
+    bench.step(GiveUp{id});
+    REQUIRE(bench.verdict() != nullptr);
+    CHECK(bench.verdict()->outcome == Outcome::not_sent);
+    CHECK(bench.all<SendFrame>().empty());
+    bench.receive(replay(4, 3));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    auto joined = Bench::joined(room, {Inc{7}, 5}, listen);
+    joined.member = false;
+    bench.receive(joined);
+    CHECK(bench.all<Verdict>().empty());
+    CHECK(cursor(bench) == 5);
+    bench.receive(Bench::joined(room, {Inc{7}, 6}, join));
+    CHECK(cursor(bench) == 6);
+}
+
+TEST_CASE("who gives a join up wants what came before it: here to leave") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Join{});
+    const auto join = bench.sent(ClientOp::join)->request;
+    bench.submit(room, Leave{});
+    const auto leave = bench.sent(ClientOp::leave)->request;
+    const OpId last = bench.submit(room, Join{});
+    const auto given_up = bench.sent(ClientOp::join)->request;
+    bench.submit(room, Listen{});
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    bench.submit(room, Unlisten{});
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    bench.step(GiveUp{last});
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, join));
+    bench.receive(ok(leave));
+    bench.receive(Bench::err(given_up, ErrorCode::withdrawn));
+    auto joined = Bench::joined(room, {Inc{7}, 4}, listen);
+    joined.member = false;
+    bench.receive(joined);
+    bench.receive(ok(unlisten));
+    CHECK(bench.client.follow(room) == Follow::none);
+}
+
+TEST_CASE("a listen that is refused leaves nothing waiting behind it, though a join is") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Leave{});
+    bench.receive(ok(bench.sent(ClientOp::leave)->request));
+    bench.submit(room, Listen{});
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    bench.submit(room, say("1"));
+    const auto first = bench.sent(ClientOp::send)->request;
+    bench.receive(Bench::err(first, ErrorCode::gone));
+    bench.submit(room, say("2"));  // Waits for an inc, …
+    bench.submit(room, Join{});    // … and this for its turn.
+    CHECK(bench.all<SendFrame>().empty());
+    bench.receive(Bench::err(listen, ErrorCode::no_queue));
+    CHECK(bench.all<Verdict>().size() == 2);
+    CHECK(bench.sent(ClientOp::join) != nullptr);
 }
 
 TEST_CASE("with a second listen that is given up, the stream of the first ends") {

@@ -127,9 +127,33 @@ bool OpLine::has_listen() const noexcept {
     return std::ranges::any_of(held_, listens) || std::ranges::any_of(open_, listens);
 }
 
+bool OpLine::ends_joined() const noexcept {
+    bool is_joined = false;
+    for (const auto* ops : {&open_, &held_}) {
+        for (const Op& op : *ops) {
+            const bool decides = is_join(op.body) || std::holds_alternative<Leave>(op.body);
+            is_joined = is_wanted(op) && decides ? is_join(op.body) : is_joined;
+        }
+    }
+    return is_joined;
+}
+
+bool OpLine::ends_listening() const noexcept {
+    bool is_listening = false;
+    for (const auto* ops : {&open_, &held_}) {
+        for (const Op& op : *ops) {
+            const bool listens = std::holds_alternative<Listen>(op.body);
+            const bool decides = listens || std::holds_alternative<Unlisten>(op.body);
+            is_listening = is_wanted(op) && decides ? listens : is_listening;
+        }
+    }
+    return is_listening;
+}
+
 bool OpLine::awaits_stream() const noexcept {
     return std::ranges::any_of(open_, [](const Op& op) {
-        return is_wanted(op) && brings_inc(op.body) && op.attempts > 0;
+        const bool is_given_up = !is_wanted(op) && op.number != 0;
+        return brings_inc(op.body) && op.attempts > 0 && !is_given_up;
     });
 }
 

@@ -81,7 +81,13 @@ public:
     [[nodiscard]] bool has_join() const noexcept;
     [[nodiscard]] bool has_listen() const noexcept;
 
-    /// Whether a join or listen has been sent and not answered: a stream may begin any moment.
+    /// Whether of the joins and leaves (listens and unlistens) that are held or open and not given
+    /// up the last one is a join (listen).
+    [[nodiscard]] bool ends_joined() const noexcept;
+    [[nodiscard]] bool ends_listening() const noexcept;
+
+    /// Whether a join or listen has been sent and not answered: a stream may begin any moment. A
+    /// listen that was given up and stays open counts as well.
     [[nodiscard]] bool awaits_stream() const noexcept;
 
     // ---- Sending ----
