@@ -165,6 +165,7 @@ private:
                              std::string_view detail, Context& ctx);
     static void stay_member(Queue& queue);
     static void stay_listener(Queue& queue);
+    static void stream_ended(Queue& queue);
     void follow_no_more(Queue& queue);
     void stop_stream(Queue& queue);
     void give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& ctx);

@@ -215,18 +215,14 @@ void Client::accepted(const QueueName&, Queue& queue, Op& op, std::optional<Curs
         queue.is_member = true;
     } else if (std::holds_alternative<Leave>(done.body)) {
         queue.is_member = false;
-        // The server streams no more, also to who listened as well; but it may again, for a join or
-        // listen that is right behind.
-        queue.follow = queue.line.awaits_stream() ? Follow::asked : Follow::none;
-        stay_listener(queue);
+        stream_ended(queue);  // Also of who listened as well.
+    } else if (std::holds_alternative<Unlisten>(done.body) && !queue.is_member) {
+        stream_ended(queue);  // Also one that the hello had asked for, and that had not begun.
     }
-    if (!queue.is_wanted()) {
-        if (std::holds_alternative<Unlisten>(done.body)) {
-            queue.follow = Follow::none;
-        } else if (queue.follow != Follow::none) {
-            stop_stream(queue);
-        }
+    if (!queue.is_wanted() && queue.follow != Follow::none) {
+        stop_stream(queue);
     }
+    follow_no_more(queue);
     if (done.id.value != 0 && done.intent != OpLine::Intent::fill) {
         ctx.outbox.emplace_back(
             Verdict{.id = done.id, .outcome = Outcome::ok, .at = at.value_or(Cursor{})});
@@ -276,6 +272,13 @@ void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& 
         }
     }
     follow_no_more(queue);
+}
+
+/// The server has ended a stream at our will; but it may begin another one, for a join or listen
+/// that is right behind.
+void Client::stream_ended(Queue& queue) {
+    queue.follow = queue.line.awaits_stream() ? Follow::asked : Follow::none;
+    stay_listener(queue);
 }
 
 /// Ends what is streamed, or was awaited and does not come, to somebody who does not want it.

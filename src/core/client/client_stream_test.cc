@@ -451,6 +451,44 @@ TEST_CASE("a listen that is given up while a join waits behind it: its stream is
     CHECK(cursor(bench) == 6);
 }
 
+TEST_CASE("an unlisten that meets a resume before it begins ends it: nothing waits for its joined") {
+    Bench bench = bench_that_listens();
+    bench.submit(room, say("1"));
+    bench.cut();
+    bench.submit(room, Unlisten{});
+    bench.submit(room, Listen{});
+    bench.come_back();
+    REQUIRE(bench.last_hello().since.size() == 1);
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    const auto send = bench.sent(ClientOp::send)->request;
+    bench.receive(ok(unlisten));
+    bench.receive(Bench::err(listen, ErrorCode::no_queue));
+    bench.receive(Bench::err(send, ErrorCode::gone));
+    CHECK(bench.client.follow(room) == Follow::none);
+    bench.submit(room, say("2"));
+    REQUIRE(bench.verdict() != nullptr);
+    CHECK(bench.verdict()->outcome == Outcome::not_sent);
+}
+
+TEST_CASE("a join that is given up may have been carried out: what it streams is no breach") {
+    Bench bench = bench_in_room();
+    bench.cut();
+    bench.submit(room, Leave{});
+    const OpId id = bench.submit(room, Join{});
+    bench.come_back();
+    const auto leave = bench.sent(ClientOp::leave)->request;
+    const auto join = bench.sent(ClientOp::join)->request;
+    bench.step(GiveUp{id});
+    bench.receive(Bench::joined(room, {Inc{7}, 5}));
+    bench.receive(replay(5, 3));
+    CHECK(bench.client.state() == State::up);
+    bench.receive(Bench::joined(room, {Inc{7}, 6}, join));
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(cursor(bench) == 6);
+    CHECK(leave.has_value());
+}
+
 TEST_CASE("who gives a join up wants what came before it: here to leave") {
     Bench bench = bench_in_room();
     bench.submit(room, Join{});

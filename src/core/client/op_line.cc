@@ -152,8 +152,8 @@ bool OpLine::ends_listening() const noexcept {
 
 bool OpLine::awaits_stream() const noexcept {
     return std::ranges::any_of(open_, [](const Op& op) {
-        const bool is_given_up = !is_wanted(op) && op.number != 0;
-        return brings_inc(op.body) && op.attempts > 0 && !is_given_up;
+        const bool is_filler = op.intent == Intent::fill && op.number != 0;
+        return brings_inc(op.body) && op.attempts > 0 && !is_filler;
     });
 }
 

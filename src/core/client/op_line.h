@@ -86,8 +86,8 @@ public:
     [[nodiscard]] bool ends_joined() const noexcept;
     [[nodiscard]] bool ends_listening() const noexcept;
 
-    /// Whether a join or listen has been sent and not answered: a stream may begin any moment. A
-    /// listen that was given up and stays open counts as well.
+    /// Whether a join or listen has been sent and not answered: a stream may begin any moment.
+    /// One that was given up counts as well.
     [[nodiscard]] bool awaits_stream() const noexcept;
 
     // ---- Sending ----
