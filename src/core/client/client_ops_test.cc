@@ -682,6 +682,27 @@ TEST_CASE("history is answered with its items, and asked again after a reconnect
     CHECK(bench.verdict()->outcome == Outcome::ok);
 }
 
+TEST_CASE("what takes no number is sent again on a connection only if it was turned away") {
+    // It cannot get lost there, and an unlisten done twice would end the stream that came between.
+    Bench bench = bench_in_room();
+    bench.submit(room, say());
+    const auto send = bench.sent(ClientOp::send)->request;
+    bench.submit(room, Unlisten{});
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    bench.submit(room, Listen{});
+    REQUIRE(bench.sent(ClientOp::listen) != nullptr);
+    bench.pass(3s);
+    REQUIRE(bench.all<SendFrame>().size() == 1);
+    CHECK(bench.sent(ClientOp::send) != nullptr);
+    bench.receive(retry(send, ErrorCode::busy, 100));
+    bench.receive(retry(unlisten, ErrorCode::busy, 100));
+    bench.pass(1s);
+    REQUIRE(bench.all<SendFrame>().size() == 2);
+    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
+    bench.pass(15s);
+    CHECK(bench.sent(ClientOp::unlisten) == nullptr);
+}
+
 TEST_CASE("history that follows a join waits for it") {
     Bench bench;
     bench.go_online();

@@ -162,6 +162,7 @@ bool OpLine::awaits_stream() const noexcept {
 void OpLine::sent(Op& op, Instant now) {
     ++op.attempts;
     op.is_due = false;
+    op.was_turned_away = false;
     if (op.number != 0 && op.inc.value == 0 && op.attempts > 1) {
         stray_max_ = std::max(stray_max_, op.number);
     }
@@ -201,7 +202,7 @@ void OpLine::time_passed(Instant now) {
     }
     pause();
     for (Op& op : open_) {
-        op.is_due = true;
+        op.is_due = op.number != 0 || op.was_turned_away;
     }
 }
 
@@ -342,6 +343,7 @@ void OpLine::requeue(Op& op, Instant now) {
 }
 
 void OpLine::push_back(Op& op, ErrorCode code, Duration after, Instant now) {
+    op.was_turned_away = true;
     if (!is_pushed_back_) {
         const bool is_quick = code == ErrorCode::hole || after > Duration::zero();
         const Duration shortest = std::max(after, is_quick ? push_back_min : retry_first);

@@ -60,7 +60,8 @@ public:
         std::uint8_t rebinds = 0;  ///< how often it got a new number
         std::uint8_t holes = 0;    ///< how often it got HOLE while the lowest
         Intent intent = Intent::apply;
-        bool is_due = true;  ///< to be sent, now
+        bool is_due = true;            ///< to be sent, now
+        bool was_turned_away = false;  ///< the last time: by a RETRY or BUSY
     };
 
     // ---- New requests ----
@@ -110,7 +111,10 @@ public:
     /// Takes out the unlistens that nobody waits for: the streams that they were to end are gone.
     void forget_own_unlistens();
 
-    /// If no answer came for too long, or a pushed back op's time has come: everything is due.
+    /// If no answer came for too long, or a pushed back op's time has come: all ops are due, and
+    /// the asks that were turned away. The others are in the gateway's hands, and get lost only
+    /// with the connection; were an unlisten carried out twice, it would end the stream that came
+    /// after.
     void time_passed(Instant now);
 
     [[nodiscard]] std::optional<Instant> retry_at() const noexcept { return retry_at_; }
