@@ -55,8 +55,7 @@ std::string version_problem(const std::vector<std::uint32_t>& offered) {
 }  // namespace
 
 Connection::Connection(ConnectionId id, Context& ctx)
-    : id_(id),
-      since_(ctx.now),
+    : since_(ctx.now),
       decoder_(std::in_place_type<wire::WebSocketDecoder>, wire::WebSocketDecoder::Side::server,
                ctx.settings.limits.frame_bytes_max),
       outgoing_(id) {
@@ -98,7 +97,7 @@ void Connection::time_passed(Context& ctx) {
     }
     if (state_ == State::up) {
         ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
-                 user::Check{{ctx.shard, id_}, cep_});
+                 user::Check{{ctx.shard, id()}, cep_});
     }
 }
 
@@ -289,16 +288,16 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
     auto user = identify(frame, ctx);
     if (!user) {
         ++ctx.counters.logins_refused;
-        ctx.note(Note::Kind::login_refused, id_, user_, user.error().detail);
+        ctx.note(Note::Kind::login_refused, id(), user_, user.error().detail);
         close(user.error().code, user.error().detail, ctx);
         return;
     }
     user_ = *std::move(user);
-    ctx.outputs.push_back(Output{id_, SharedText{}, false, true});
+    ctx.outputs.push_back(Output{id(), SharedText{}, false, true});
     for (const auto& step : {identify_client(frame, ctx), keep_since(frame)}) {
         if (!step) {
             if (step.error().code == ErrorCode::resume_refused) {
-                ctx.note(Note::Kind::login_refused, id_, user_, step.error().detail);
+                ctx.note(Note::Kind::login_refused, id(), user_, step.error().detail);
             }
             close(step.error().code, step.error().detail, ctx);
             return;
@@ -326,7 +325,7 @@ bool Connection::admit(Admission::Kind kind, Context& ctx) {
 
 // Closes the connection of a client that is to come back in `wait`.
 void Connection::put_off(Duration wait, Context& ctx) {
-    ctx.note(Note::Kind::put_off, id_, user_, "too many sign in at once");
+    ctx.note(Note::Kind::put_off, id(), user_, "too many sign in at once");
     const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
     if (encoding() == Encoding::proto_tcp) {
         wire::ByeFrame bye;
@@ -399,7 +398,7 @@ void Connection::ask(Context& ctx) {
     signing_in().asked_at = ctx.now;
     if (state_ == State::attaching) {
         ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
-                 user::Attach{{ctx.shard, id_}, user_, cid_, signing_in().attempt_number});
+                 user::Attach{{ctx.shard, id()}, user_, cid_, signing_in().attempt_number});
     }
     for (const auto& joined : signing_in().fences_open) {
         send_fence(joined, ctx);
@@ -430,7 +429,7 @@ void Connection::fence(const user::Joined& joined, Context& ctx) {
 
 void Connection::send_fence(const user::Joined& joined, Context& ctx) const {
     ctx.send(actor::ActorAddress{joined.queue},
-             queue::Fence{user_, cep_, joined.inc, {ctx.shard, id_}});
+             queue::Fence{user_, cep_, joined.inc, {ctx.shard, id()}});
 }
 
 void Connection::take(const user::Stale& /*stale*/, Context& ctx) {

@@ -125,7 +125,7 @@ public:
     /// Returns when time_passed must be called at the latest, but for check_interval.
     [[nodiscard]] Instant deadline(const Limits& limits) const noexcept;
     [[nodiscard]] State state() const noexcept { return state_; }
-    [[nodiscard]] ConnectionId id() const noexcept { return id_; }
+    [[nodiscard]] ConnectionId id() const noexcept { return outgoing_.connection(); }
     [[nodiscard]] const UserId& user() const noexcept { return user_; }  ///< empty before the hello
     [[nodiscard]] Encoding encoding() const noexcept { return outgoing_.encoding(); }
     [[nodiscard]] bool wants_turn() const noexcept { return outgoing_.wants_turn(); }
@@ -227,7 +227,6 @@ private:
     void say_gone(const QueueName& queue, Context& ctx);
     SigningIn& signing_in();
 
-    ConnectionId id_;
     State state_ = State::awaiting_request;
     bool is_ping_open_ = false;  ///< our ping has not been answered by any byte yet
     Instant since_;              ///< when the state began (before up), or the last byte came

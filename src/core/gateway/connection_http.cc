@@ -185,7 +185,7 @@ void Connection::serve_page(std::string_view path, Context& ctx) {
 void Connection::refuse_request(const wire::HttpRefusal& refusal, Context& ctx) {
     ++ctx.counters.http_refused;
     if (refusal.status == 403) {
-        ctx.note(Note::Kind::origin_refused, id_, {},
+        ctx.note(Note::Kind::origin_refused, id(), {},
                  ctx.work.head.headers.find("origin").value_or(""));
     }
     std::string response;

@@ -78,14 +78,14 @@ void Connection::check(Outgoing::Outcome outcome, const QueueName& queue, const 
 
 void Connection::close_slow(const QueueName& queue, const MountName& mount, Context& ctx) {
     ctx.missed.push_back(
-        Missed{.connection = id_, .queue = queue, .mount = mount, .has_closed = true});
+        Missed{.connection = id(), .queue = queue, .mount = mount, .has_closed = true});
     close(ErrorCode::slow, {}, ctx);
 }
 
 void Connection::close(ErrorCode code, std::string_view detail, Context& ctx) {
     count_close(code, ctx.counters);
     if (code == ErrorCode::abuse || code == ErrorCode::slow) {
-        ctx.note(code == ErrorCode::slow ? Note::Kind::slow : Note::Kind::abuse, id_, user_,
+        ctx.note(code == ErrorCode::slow ? Note::Kind::slow : Note::Kind::abuse, id(), user_,
                  detail);
     }
     if (state_ == State::awaiting_request) {
@@ -107,7 +107,7 @@ void Connection::close(ErrorCode code, std::string_view detail, Context& ctx) {
 void Connection::end(SharedText last_bytes, Context& ctx) {
     part(ctx);
     ctx.counters.bytes_out += last_bytes.size();
-    ctx.outputs.push_back(Output{id_, std::move(last_bytes), true});
+    ctx.outputs.push_back(Output{id(), std::move(last_bytes), true});
 }
 
 // Everybody who knows of the connection is told that it is gone.
@@ -122,7 +122,7 @@ void Connection::part(Context& ctx) {
     for (const auto& followed : following_) {
         Wish wish;
         wish.kind = Wish::Kind::unfollow;
-        wish.connection = id_;
+        wish.connection = id();
         wish.queue = followed.queue;
         ctx.wishes.push_back(std::move(wish));
     }

@@ -255,7 +255,7 @@ void Connection::take_history(const wire::ClientFrame& frame, const QueueName& q
     }
     Wish wish;
     wish.kind = Wish::Kind::history;
-    wish.connection = id_;
+    wish.connection = id();
     wish.queue = queue;
     wish.request = frame.request;
     wish.mount = MountName(frame.mount);
@@ -312,7 +312,7 @@ void Connection::send_op(const wire::ClientFrame& frame, const QueueName& queue,
     op.sender.cid = cid_;
     op.sender.cep = cep_;
     op.sender.session = session_;
-    op.reply_to = {ConnectionRef{ctx.shard, id_}, frame.request};
+    op.reply_to = {ConnectionRef{ctx.shard, id()}, frame.request};
     op.number = frame.number.value_or(0);
     op.inc = frame.inc.value_or(Inc{});
     if (frame.op == wire::ClientOp::join) {
@@ -521,7 +521,7 @@ void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> req
         following_.push_back(std::move(entry));
     }
     Wish wish;
-    wish.connection = id_;
+    wish.connection = id();
     wish.queue = queue;
     wish.request = request;
     wish.cursor = cursor;
@@ -542,7 +542,7 @@ void Connection::unfollow(const QueueName& queue, Context& ctx) {
     answer_overtaken(queue, ctx);
     Wish wish;
     wish.kind = Wish::Kind::unfollow;
-    wish.connection = id_;
+    wish.connection = id();
     wish.queue = queue;
     ctx.wishes.push_back(std::move(wish));
 }
@@ -553,7 +553,7 @@ void Connection::answer_overtaken(const QueueName& queue, Context& ctx) {
     std::vector<std::uint64_t> requests = outgoing_.forget(queue, ctx);
     const auto is_overtaken = [&](const Wish& wish) {
         const bool is_it =
-            wish.connection == id_ && wish.queue == queue && wish.kind == Wish::Kind::follow;
+            wish.connection == id() && wish.queue == queue && wish.kind == Wish::Kind::follow;
         if (is_it && wish.request) {
             requests.push_back(*wish.request);
         }

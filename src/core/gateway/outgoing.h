@@ -42,6 +42,8 @@ class Outgoing {
 public:
     explicit Outgoing(ConnectionId connection) : connection_(connection) {}
 
+    [[nodiscard]] ConnectionId connection() const noexcept { return connection_; }
+
     enum class Outcome : std::uint8_t { taken, too_slow };
 
     /// Says how frames stand on the wire; before the first of them.
