@@ -24,9 +24,6 @@ namespace {
 /// When to repeat a join that came while as many as may be were still open.
 constexpr Duration join_wait = std::chrono::seconds{1};
 
-/// When to repeat an op that came while as many of its queue as may be were under way.
-constexpr Duration window_wait = std::chrono::milliseconds{500};
-
 // Of compressed messages, once inflated: more than 40 of the biggest payloads a second.
 constexpr std::uint32_t inflated_kib_per_second = 1'024;
 constexpr std::uint32_t inflated_kib_burst = 2'048;
@@ -261,46 +258,6 @@ void Connection::take_history(const wire::ClientFrame& frame, const QueueName& q
     wish.mount = MountName(frame.mount);
     wish.before = frame.before;
     ctx.wishes.push_back(std::move(wish));
-}
-
-// Counts an op as under way. Returns false where as many are as may be: then it is not forwarded,
-// and a client that does not mind (four windows are open or refused) is closed.
-bool Connection::open_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
-    Following* counted = following(queue.text());
-    if (counted == nullptr) {
-        counted = std::ranges::find(strays_, queue, &Following::queue);
-        if (counted == strays_.end()) {
-            strays_.push(Following{.queue = queue});
-            counted = strays_.end() - 1;
-        }
-    }
-    const std::uint32_t window = ctx.settings.limits.op_window;
-    if (counted->open_ops < window) {
-        ++counted->open_ops;
-        counted->busy_ops = 0;
-        return true;
-    }
-    ++counted->busy_ops;
-    const std::uint32_t unresolved = counted->open_ops + counted->busy_ops;
-    if (unresolved >= 4 * window) {
-        close(ErrorCode::abuse, "too many ops of one queue at once", ctx);
-    } else {
-        say_retry(frame.request, ErrorCode::busy, window_wait, ctx);
-    }
-    return false;
-}
-
-// An op of `queue` is under way no more. (Of a queue that was left meanwhile none is counted.)
-void Connection::op_answered(const QueueName& queue) {
-    Following* const stray = std::ranges::find(strays_, queue, &Following::queue);
-    if (stray != strays_.end()) {
-        if (--stray->open_ops == 0) {
-            strays_.erase(stray);
-        }
-    } else if (Following* followed = served(queue.text());
-               followed != nullptr && followed->open_ops > 0) {
-        --followed->open_ops;
-    }
 }
 
 void Connection::send_op(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
