@@ -1,11 +1,16 @@
 #include "base/sip_hash.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
@@ -127,6 +132,22 @@ TEST_CASE("similar names get different hashes") {
     for (int i = 0; i < 10000; ++i) {
         CHECK(seen.insert(sip_hash_24(paper_key, "/room/" + std::to_string(i))).second);
     }
+}
+
+TEST_CASE("row 52: 1,000 keys chosen to collide in an unkeyed hash do not collide in ours") {
+    constexpr std::size_t places = 1'024;
+    std::vector<std::string> chosen;
+    for (int i = 0; chosen.size() < 1'000; ++i) {
+        std::string key = "k" + std::to_string(i);
+        if (std::hash<std::string_view>{}(key) % places == 0) {
+            chosen.push_back(std::move(key));
+        }
+    }
+    std::vector<int> in_place(places);
+    for (const auto& key : chosen) {
+        ++in_place[KeyedHash{paper_key}(key) % places];
+    }
+    CHECK(*std::ranges::max_element(in_place) <= 10);
 }
 
 }  // namespace

@@ -214,6 +214,53 @@ TEST_CASE("the second login of a user closes the first with 4003, wherever they 
     }
 }
 
+TEST_CASE(
+    "row 36: of two connections with one resume token the later one wins, from wherever it comes") {
+    for (const std::uint16_t shards : shard_counts) {
+        Sites site(shards);
+        User alice(site.bench, "alice", site.first);
+        alice.join("/room/1");
+        const std::string first_hello = alice.reader.hello;
+        alice.hang_up();
+        alice.resume(site.first);
+        TestPeer& first = *alice.peer;
+        alice.reader.hello = first_hello;  // The same token again, while the first one lives.
+        alice.resume(site.second);
+        CHECK(first.close_code == 4003);
+        CHECK_FALSE(alice.peer->is_ended);
+        CHECK(has(alice.post("/room/1", "mine"), R"("op":"ok")"));
+        site.bench.peers(site.first)
+            .say(first, R"({"op":"send","i":9,"q":"/room/1","m":"chat","d":"late"})");
+        CHECK(site.bench.content("/room/1")->mounts.at(MountName("chat")).history.size() == 1);
+        // One that is no newer than the last one is late, and loses.
+        const std::string stale = fmt::format(R"(,"resume":"x","cid":"{}","cn":1)", alice.cid());
+        CHECK(site.bench.sign_in("alice", stale, site.first).close_code == 4010);
+        CHECK_FALSE(alice.peer->is_ended);
+    }
+}
+
+TEST_CASE("row 35: cursors that cannot be are answered with a reset or a welcome, not an error") {
+    for (const std::uint16_t shards : shard_counts) {
+        Sites site(shards);
+        User alice(site.bench, "alice", site.first);
+        alice.join("/room/1");
+        const std::uint64_t inc = site.bench.content("/room/1")->at.inc.value;
+        const auto resets = [&] { return site.bench.counters(site.second).resets; };
+        for (const std::string& since : {fmt::format(R"("/room/1":[{},9000])", inc),
+                                         std::string(R"("/room/1":[9007199254740992,1])"),
+                                         std::string(R"("/room/none":[7,17])")}) {
+            CAPTURE(since);
+            const auto before = resets();
+            TestPeer& peer = site.bench.sign_in("bob", R"(,"since":{)" + since + "}", site.second);
+            CHECK(has(peer.next(), R"("op":"hello")"));
+            CHECK(has(peer.next(), R"("op":"reset")"));
+            CHECK_FALSE(peer.is_ended);
+            const bool is_of_a_queue = since.find("none") == std::string::npos;
+            CHECK(resets() == before + (is_of_a_queue ? 1 : 0));
+        }
+    }
+}
+
 TEST_CASE("an op of the first login that comes late is not applied") {
     ShardBench bench;
     User first(bench, "alice");
