@@ -325,6 +325,23 @@ TEST_CASE("an idle user stays the current one, on line, for as long as its clien
     CHECK(bench.user_report("alice").is_online);
 }
 
+TEST_CASE("a pause of the whole process of 30 s ends no session whose client is there") {
+    for (const std::uint16_t shards : shard_counts) {
+        Sites site(shards);
+        User alice(site.bench, "alice", site.second);
+        site.bench.pass(14s);
+        alice.ask(R"({"op":"ping"})");
+        site.bench.now += 30s;
+        for (std::size_t shard = 0; shard < shards; ++shard) {
+            site.bench.in_one_turn([] {}, shard);
+        }
+        alice.ask(R"({"op":"pong"})");
+        site.bench.pass(14s);
+        CHECK_FALSE(alice.peer->is_ended);
+        CHECK(has(alice.join("/room/1"), R"("op":"joined")"));
+    }
+}
+
 TEST_CASE("the backend's joins and kicks are seen by the user and by the others") {
     for (const std::uint16_t shards : shard_counts) {
         Sites site(shards);

@@ -96,14 +96,18 @@ void Bucket::step(const QueueName& name, const Event& event, Instant now, WallTi
 
 bool LookTimes::pass_to(Instant now) noexcept {
     const std::int64_t tick = now.time_since_epoch() / step;
-    first_ = std::max(seen_.value_or(tick), tick - std::int64_t{groups}) + 1;
+    const std::int64_t before = seen_.value_or(tick);
+    // After a pause nobody has been heard of, because nobody was listened to: not looked now.
+    const bool was_paused = tick - before > steps_missed_max;
+    first_ = (was_paused ? tick : before) + 1;
     last_ = tick;
     seen_ = tick;
     return first_ <= last_;
 }
 
 bool LookTimes::includes(BucketId bucket) const noexcept {
-    const auto group = static_cast<std::int64_t>(bucket.value % groups);
+    // Scattered, because the buckets of one shard have numbers that lie evenly apart.
+    const std::int64_t group = (bucket.value * std::uint32_t{0x9e3779b1}) >> group_shift;
     const auto latest = last_ - (last_ - group + groups) % groups;  // Time of the group.
     return latest >= first_;
 }

@@ -34,12 +34,15 @@ struct LogEntry {
 /// How often a bucket looks after its actors (Bucket::look_after).
 inline constexpr Duration look_interval = std::chrono::seconds{15};
 
-/// Tells when buckets are to be looked after: each once in look_interval, not all at one moment. A
-/// function of time alone, so that a replay looks when the recorded run did.
+/// Tells when buckets are to be looked after: each once in look_interval, not all at one moment,
+/// and not right after a pause of the process. A function of this time and the one before, so that
+/// a replay looks when the recorded run did.
 class LookTimes {
 public:
     static constexpr std::uint32_t groups = 16;
+    static constexpr unsigned group_shift = 28;  // 32 bits less those of the groups.
     static constexpr Duration step = look_interval / groups;
+    static constexpr std::int64_t steps_missed_max = 2;  ///< more: the process has paused
 
     /// Time has come to `now`. Returns whether the time of any group has passed since the last
     /// call.

@@ -57,6 +57,7 @@ void BucketSet::wake_due(Instant now, WallTime wall, Outbox& outbox) {
     while (!due_.empty() && due_.begin()->at <= now) {
         Slot& target = slot(due_.begin()->bucket);
         target.bucket.wake_due(now, wall, outbox);
+        wants_looks_ = wants_looks_ || target.bucket.wants_looks();
         note_wake(target);
     }
     if (look_times_.pass_to(now) && wants_looks_) {

@@ -114,10 +114,39 @@ TEST_CASE("each bucket's time to be looked after comes once in the look interval
             CHECK(count == 1);
         }
     }
-    REQUIRE(times.pass_to(times.next() + 1h));  // After a pause: all, once.
-    for (std::uint32_t id = 0; id < 40; ++id) {
-        CHECK(times.includes(BucketId{id}));
+}
+
+TEST_CASE("after a pause nobody is looked after at once, but each in its time") {
+    LookTimes times;
+    CHECK_FALSE(times.pass_to(Instant{100s}));
+    const Instant resumed{130s};
+    CHECK_FALSE(times.pass_to(resumed));
+    std::map<std::uint32_t, int> looks;
+    while (times.next() <= resumed + look_interval) {
+        REQUIRE(times.pass_to(times.next()));
+        for (std::uint32_t id = 0; id < 40; ++id) {
+            looks[id] += times.includes(BucketId{id}) ? 1 : 0;
+        }
     }
+    CHECK(looks.size() == 40);
+    for (const auto& [id, count] : looks) {
+        CHECK(count == 1);
+    }
+}
+
+TEST_CASE("the buckets of one of many shards are looked after one after the other") {
+    LookTimes times;
+    CHECK_FALSE(times.pass_to(Instant{100s}));
+    std::size_t most = 0;
+    for (std::uint32_t step = 0; step < LookTimes::groups; ++step) {
+        REQUIRE(times.pass_to(times.next()));
+        std::size_t together = 0;
+        for (std::uint32_t id = 5; id < 4'096; id += 16) {  // Those of shard 5 of 16.
+            together += times.includes(BucketId{id}) ? 1U : 0U;
+        }
+        most = std::max(most, together);
+    }
+    CHECK(most <= 2 * 256 / LookTimes::groups);
 }
 
 TEST_CASE("a bucket that is due in every turn does not keep the others waiting") {
