@@ -210,7 +210,7 @@ constexpr std::array table{
         "gateway.unknown_of_address_max",
         "Of these: from one address, or one /64 of IPv6. Behind a proxy all have its address."),
     rate<&S::gateway, &G::login_rate>(
-        "gateway.login_rate", "New sign-ins of all clients; more are told when to come back."),
+        "gateway.login_rate", "New sign-ins, divided among the shards; more are told when to come back."),
     rate<&S::gateway, &G::resume_rate>("gateway.resume_rate",
                                        "Clients that come back with a resume token."),
     SettingRow{"gateway.origins", "Web pages that may connect, such as \"https://example.com\".",

@@ -54,7 +54,7 @@ constexpr GatewayMetric gateway_metrics[] = {
     {"muster_logins_put_off_total", MetricKind::counter, "Sign-ins told to come back later.",
      &gateway::Counters::logins_put_off},
     {"muster_resumes_put_off_total", MetricKind::counter,
-     "Clients with a resume token told to come back later.", &gateway::Counters::resumes_put_off},
+     "Resumes, and upgrades while nobody is let in, told to come back later.", &gateway::Counters::resumes_put_off},
     {"muster_connections_crowded_out_total", MetricKind::counter,
      "Client sockets refused, as too many had not signed in.", &gateway::Counters::crowded_out},
     {"muster_replicas", MetricKind::gauge, "Queues with a replica on a gateway shard.",

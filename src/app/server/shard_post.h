@@ -30,6 +30,7 @@ namespace muster::server {
 ///             - All else is one answer to one question, or follows from one sign-in or sign-out. A
 ///               receiver's own questions stop when its channels are full; those of others concern
 ///               their own connections, of which there are so many at most.
+///             - Notes for the log are sent only while nothing waits for the service thread.
 ///             - The service thread never has more than ServiceSite::questions_max open questions.
 class ShardPost {
 public:

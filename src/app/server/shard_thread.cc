@@ -105,6 +105,9 @@ void ShardThread::start_recording() {
 // Before the sockets of closed connections are gone, so that it can be said whose they were.
 void ShardThread::tell_notes() {
     for (auto& note : machine_.take_notes()) {
+        if (!post_.service_has_all()) {
+            return;  // It cannot follow: what it wants to know is in the counters.
+        }
         std::string peer = sockets_.peer_of(note.connection);
         post_.send(FromShard{ShardNote{std::move(note), std::move(peer)}});
     }

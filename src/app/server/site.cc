@@ -10,7 +10,7 @@
 namespace muster::server {
 namespace {
 
-// Each shard lets in by itself; the kernel spreads clients evenly over them.
+// Each shard lets in by itself, and at least one; the kernel spreads clients evenly over them.
 std::uint32_t share_of(std::uint32_t all, std::uint32_t shards) {
     return all / shards + (all % shards == 0 ? 0 : 1);
 }
@@ -31,9 +31,10 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
     limits.ops_per_second = from.op_rate.per_second;
     limits.ops_burst = from.op_rate.burst;
     // All within the time that the shard has for its end, and the last quarter for closing.
-    const gateway::Limits standard;
-    limits.stop_spread_max = std::min(standard.stop_spread_max, settings.server.drain_time / 2);
-    limits.stop_grace = std::min(standard.stop_grace, settings.server.drain_time / 4);
+    // Each shard spreads its own clients, at its part of what others take in.
+    limits.stop_spread_each *= settings.server.shards;
+    limits.stop_spread_max = settings.server.drain_time / 2;
+    limits.stop_grace = std::min(limits.stop_grace, settings.server.drain_time / 4);
     limits.op_window = settings.queue.op_window;
     limits.unknown_max = from.unknown_max;
     limits.unknown_of_address_max = from.unknown_of_address_max;

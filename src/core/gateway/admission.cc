@@ -35,8 +35,9 @@ std::optional<Duration> Admission::admit(Kind kind, Instant now, const Limits& l
     if (!has_limit(per_second) || !line.meter.take(now, per_second, burst)) {
         return std::nullopt;
     }
-    line.served_by = std::max(line.served_by, now) + Duration{std::chrono::seconds{1}} / per_second;
-    return around(std::clamp(line.served_by - now, shortest_line, longest_line), rng);
+    const Duration one = Duration{std::chrono::seconds{1}} / per_second;
+    line.served_by = std::min(std::max(line.served_by, now) + one, now + longest_line);
+    return around(std::max(line.served_by - now, shortest_line), rng);
 }
 
 std::optional<Duration> Admission::refuses_all(Instant now, const Limits& limits,

@@ -82,6 +82,17 @@ TEST_CASE("nobody is told to stay away for more than four and a half minutes") {
     }
 }
 
+TEST_CASE("a flood of those who do not do as they are told makes the line no longer than that") {
+    Door door;
+    for (int i = 0; i < 10 * 60; ++i) {
+        door.let_in(Kind::login, 10'000);
+        door.now += 1s;
+    }
+    door.now += 3min;
+    CHECK(door.let_in(Kind::login, 200) == 200);
+    CHECK(door.knock().value() <= 300ms);
+}
+
 TEST_CASE("a line that has passed is forgotten") {
     Door door;
     door.let_in(Kind::login, 4'200);

@@ -141,7 +141,8 @@ void Connection::look_after_silence(Context& ctx) {
         }
     } else if (is_ping_near(ctx)) {
         is_ping_open_ = true;
-        if (!outgoing_.is_blocked()) {  // Who does not read need not be asked.
+        owes_ping_ = outgoing_.is_blocked();  // Who does not read need not be asked yet.
+        if (!owes_ping_) {
             say(wire::PingFrame{}, ctx);
         }
     }
@@ -240,6 +241,9 @@ void Connection::socket_closed(Context& ctx) {
 void Connection::drained(Context& ctx) {
     outgoing_.drained(ctx);
     outgoing_.resume(ctx);
+    if (std::exchange(owes_ping_, false) && is_ping_open_) {
+        say(wire::PingFrame{}, ctx);
+    }
 }
 
 bool Connection::wish_postponed(Context& ctx) {
@@ -293,7 +297,7 @@ void Connection::take_hello(const wire::ClientFrame& frame, Context& ctx) {
         return;
     }
     user_ = *std::move(user);
-    ctx.outputs.push_back(Output{id(), SharedText{}, false, true});
+    ctx.outputs.push_back(Output{.connection = id(), .bytes = {}, .is_known = true});
     for (const auto& step : {identify_client(frame, ctx), keep_since(frame)}) {
         if (!step) {
             if (step.error().code == ErrorCode::resume_refused) {

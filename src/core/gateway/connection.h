@@ -229,6 +229,7 @@ private:
 
     State state_ = State::awaiting_request;
     bool is_ping_open_ = false;  ///< our ping has not been answered by any byte yet
+    bool owes_ping_ = false;     ///< it was due while the socket was full
     Instant since_;              ///< when the state began (before up), or the last byte came
     std::variant<wire::WebSocketDecoder, wire::LengthDecoder> decoder_;
     Outgoing outgoing_;

@@ -12,6 +12,9 @@ namespace {
 /// When to repeat an op that came while as many of its queue as may be were under way.
 constexpr Duration window_wait = std::chrono::milliseconds{500};
 
+/// However narrow the window is set: the SDKs send 32 ops in one breath.
+constexpr std::uint32_t unresolved_allowed = 128;
+
 }  // namespace
 
 // Counts an op as under way. Returns false where as many are as may be: then it is not forwarded,
@@ -21,6 +24,10 @@ bool Connection::open_op(const wire::ClientFrame& frame, const QueueName& queue,
     if (counted == nullptr) {
         counted = std::ranges::find(strays_, queue, &Following::queue);
         if (counted == strays_.end()) {
+            if (strays_.size() >= ctx.settings.limits.queues_max) {
+                say_retry(frame.request, ErrorCode::busy, window_wait, ctx);
+                return false;
+            }
             strays_.push(Following{.queue = queue});
             counted = strays_.end() - 1;
         }
@@ -31,9 +38,11 @@ bool Connection::open_op(const wire::ClientFrame& frame, const QueueName& queue,
         counted->busy_ops = 0;
         return true;
     }
-    ++counted->busy_ops;
+    if (frame.attempt.value_or(1) == 1) {
+        ++counted->busy_ops;  // A repetition may be of one that is open.
+    }
     const std::uint32_t unresolved = counted->open_ops + counted->busy_ops;
-    if (unresolved >= 4 * window) {
+    if (unresolved >= std::max(4 * window, unresolved_allowed)) {
         close(ErrorCode::abuse, "too many ops of one queue at once", ctx);
     } else {
         say_retry(frame.request, ErrorCode::busy, window_wait, ctx);

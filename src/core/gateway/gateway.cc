@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -201,7 +202,7 @@ void Gateway::finish(ConnectionId id, Context& ctx) {
     if (kept == nullptr) {
         return;
     }
-    count_missed();
+    count_missed(ctx.now);
     const Connection& connection = *kept->connection;
     if (connection.state() == Connection::State::closed) {
         *kept = Held{};
@@ -229,10 +230,11 @@ void Gateway::finish(ConnectionId id, Context& ctx) {
 }
 
 // By user, while it is known whose the connections are.
-void Gateway::count_missed() {
+void Gateway::count_missed(Instant now) {
     for (const Missed& missed : missed_) {
         if (const Connection* connection = find(missed.connection)) {
-            SlowReader& reader = slow_readers_.of(connection->user(), missed.queue, missed.mount);
+            SlowReader& reader =
+                slow_readers_.of(connection->user(), missed.queue, missed.mount, now);
             reader.conflated += missed.conflated;
             reader.dropped += missed.dropped;
             reader.closed += missed.has_closed ? 1 : 0;
@@ -531,6 +533,7 @@ void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Contex
         find(id)->followed_ended(queue, at, why, ctx);
         finish(id, ctx);
     }
+    std::vector<Wish> again;  // Granted by the next replica: not by this one, which is at its end.
     for (const auto& follower : replica.take_waiting()) {
         if (follower.joined.value != 0 && !follower.was_ahead) {
             // The join may be of a later history: its answer took another way. Asked again, from
@@ -542,7 +545,7 @@ void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Contex
             wish.cursor = follower.cursor;
             wish.joined = follower.joined;
             wish.was_ahead = true;
-            ctx.wishes.push_back(std::move(wish));
+            again.push_back(std::move(wish));
         } else if (Connection* connection = find(follower.connection)) {
             connection->follow_refused(queue, follower.request, code, ctx);
             finish(follower.connection, ctx);
@@ -550,6 +553,7 @@ void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Contex
     }
     replicas_.erase(queue);
     --counters_.replicas;
+    std::ranges::move(again, std::back_inserter(ctx.wishes));
 }
 
 Gateway::Held* Gateway::held(ConnectionId id) noexcept {

@@ -92,7 +92,7 @@ private:
     void open(const Opened& opened, Context& ctx);
     void take_message(const actor::Message& message, Context& ctx);
     void finish(ConnectionId id, Context& ctx);
-    void count_missed();
+    void count_missed(Instant now);
     void grant_wishes(Context& ctx);
     void grant(const Wish& wish, Context& ctx);
     void follow(const Wish& wish, Context& ctx);

@@ -196,6 +196,21 @@ TEST_CASE("a join that overtakes the refusal of an older subscription is welcome
     CHECK(has(bob.next(), R"("op":"joined","i":4,"q":"/room/1","member":true)"));
 }
 
+TEST_CASE("… also where others wait behind it for the same stream") {
+    ListenedRoom room;
+    TestPeer& watcher = room.listener("watcher");  // Its Subscribe comes before the queue is there.
+    TestPeer& joiner = room.bench.user("joiner");
+    room.join(joiner, 4);
+    TestPeer& late = room.bench.user("late");
+    room.listen(late, 5);
+    room.queue.refuse(ErrorCode::no_queue);
+    CHECK(has(watcher.next(), R"("op":"err","i":1)"));
+    CHECK(has(late.next(), R"("op":"err","i":5)"));
+    room.queue.answer();
+    CHECK(has(joiner.next(), R"("op":"joined","i":4,"q":"/room/1","member":true)"));
+    CHECK(room.bench.counters().replicas == 1);
+}
+
 TEST_CASE("who has joined a history that then ended is not welcomed to the next one of that name") {
     ListenedRoom room;
     TestPeer& alice = room.bench.user("alice");

@@ -138,7 +138,7 @@ struct Limits {
     std::uint32_t resumes_burst = 2'000;
     std::uint32_t history_answer_bytes_max = 48 * 1024;
     // When we stop, clients go at a random time within a spread that grows with their number, so
-    // that who takes them in gets 200 a second; then the rest is closed.
+    // that who takes them in gets 200 a second from one shard; then the rest is closed.
     Duration stop_spread_each = std::chrono::milliseconds{5};
     Duration stop_spread_max = std::chrono::seconds{5};
     Duration stop_grace = std::chrono::seconds{1};  ///< after the spread, for the last ones' way

@@ -25,7 +25,7 @@ std::optional<Seq> not_before(Seq seq, Seq prev) {
 }  // namespace
 
 bool Outgoing::has_room(std::size_t bytes, Context& ctx) noexcept {
-    if (turn_ != ctx.turn) {
+    if (turn_ != ctx.turn && !is_blocked_) {
         turn_ = ctx.turn;
         turn_bytes_ = 0;
     }
@@ -244,6 +244,9 @@ void Outgoing::resume(Context& ctx) {
 void Outgoing::put_out_first(Context& ctx) {
     const auto first = waiting_->items.begin();
     const Item& item = first->second;
+    if (item.weight != Weight::normal) {
+        waiting_->big_left_at = ctx.now;
+    }
     if (item.event != nullptr) {
         put_out_event(first, ctx);
     } else if (!item.gap_mount.empty()) {

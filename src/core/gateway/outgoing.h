@@ -102,11 +102,14 @@ public:
     /// Tells what was conflated and dropped since it was last told. To be called at the end, too.
     void tell_missed(Context& ctx);
 
-    /// Returns the time before which nothing has waited for too long.
+    /// Returns the time before which nothing has waited for too long. Behind more than
+    /// out_bytes_max in the socket (a snapshot), it may wait so many times longer; behind replays
+    /// and snapshots that wait, until these have left.
     [[nodiscard]] Instant too_old_at(const Limits& limits) const noexcept {
         return waiting_ == nullptr || waiting_->oldest == Instant::max()
                    ? Instant::max()
-                   : waiting_->oldest + limits.out_time_max;
+                   : std::max(waiting_->oldest, waiting_->big_left_at) +
+                         limits.out_time_max * std::max(1U, turn_bytes_ / limits.out_bytes_max);
     }
 
     /// Returns whether something has waited for longer than out_time_max. A missed message that is
@@ -145,6 +148,7 @@ private:
         std::size_t bytes = 0;                  ///< of these
         std::size_t snapshots = 0;
         std::vector<Missed> missed;       ///< not told yet; one for each mount
+        Instant big_left_at{};            ///< the last replay or snapshot among these
         Instant oldest = Instant::max();  ///< no item is older; looked up only when that is due
     };
 
@@ -167,7 +171,7 @@ private:
     ConnectionId connection_;
     std::unique_ptr<Waiting> waiting_;
     std::uint64_t turn_ = 0;
-    std::uint32_t turn_bytes_ = 0;
+    std::uint32_t turn_bytes_ = 0;  // Put out in that turn: while blocked, the last one.
     bool is_blocked_ = false;
     Encoding encoding_ = Encoding::json;
 };

@@ -169,6 +169,38 @@ TEST_CASE("row 43: at four times as many the connection is closed with 1008") {
     ops.bench.check_closed(ops.alice, 1008, "M1028", &ops.bob);
 }
 
+TEST_CASE("row 43: who repeats what is open, as a queue takes long, is told BUSY and not closed") {
+    ManyOps ops;
+    for (int i = 0; i < 32; ++i) {
+        ops.send();
+    }
+    for (int attempt = 2; attempt < 12; ++attempt) {
+        for (int i = 0; i < 32; ++i) {
+            ops.bench.pass(25ms);
+            ops.bench.peers.say(
+                ops.alice,
+                fmt::format(R"({{"op":"send","i":1,"q":"/room/1","m":"chat","d":1,"try":{}}})",
+                            attempt));
+            CHECK(ops.alice.next().starts_with(R"({"op":"retry")"));
+        }
+    }
+    CHECK_FALSE(ops.alice.is_ended);
+}
+
+TEST_CASE("row 43: ops under way in more queues than one may follow are answered BUSY") {
+    ManyOps ops;
+    for (int i = 0; i < 64; ++i) {
+        ops.send(fmt::format("/room/{}", i));
+    }
+    CHECK(ops.forwarded.size() == 64);
+    ops.send("/room/64");
+    CHECK(ops.forwarded.size() == 64);
+    CHECK(ops.alice.next().starts_with(R"({"op":"retry","i":1,"code":"M2022")"));
+    ops.answer_oldest("/room/0");
+    ops.send("/room/64");
+    CHECK(ops.forwarded.size() == 64);
+}
+
 TEST_CASE("row 43: who waits for answers in between may be told BUSY as often as it likes") {
     ManyOps ops;
     for (int i = 0; i < 32; ++i) {

@@ -102,6 +102,17 @@ TEST_CASE("row 54: a client that neither reads nor writes is closed as silent") 
     slow.bench.check_closed(slow.alice, 4000, "M1006");
 }
 
+TEST_CASE("a ping that is due while the socket is full comes once it is not") {
+    SlowAlice slow;
+    slow.bench.pass(15s);
+    CHECK(slow.alice.texts.empty());
+    slow.bench.peers.drain(slow.alice);
+    CHECK(slow.alice.next() == R"({"op":"ping"})");
+    slow.bench.peers.say(slow.alice, R"({"op":"pong"})");
+    slow.bench.pass(34s);
+    CHECK_FALSE(slow.alice.is_ended);
+}
+
 TEST_CASE("answers to a client that asks on without reading close it at the limit") {
     SlowAlice slow;
     for (int i = 0; i < 256; ++i) {
@@ -288,6 +299,25 @@ TEST_CASE("row 55: who takes all within 10 s, time and again, stays") {
         slow.bench.peers.block(slow.alice);
     }
     CHECK_FALSE(slow.alice.is_ended);
+}
+
+TEST_CASE("row 55: behind a snapshot of many buffers' size a client has as many times as long") {
+    SlowAlice slow;
+    slow.bench.peers.drain(slow.alice);
+    FakeQueue big(slow.bench, "/big/1");
+    for (int i = 0; i < 20; ++i) {
+        big.set({{fmt::format("k{}", i), '"' + std::string(10'000, 'x') + '"'}});
+    }
+    slow.bench.peers.say(slow.alice, R"({"op":"listen","i":1,"q":"/big/1"})");
+    big.answer();  // 200 KB: three times the buffer.
+    slow.bench.peers.block(slow.alice);
+    slow.room.post("1");
+    slow.bench.pass(14s);
+    slow.bench.peers.say(slow.alice, R"({"op":"pong"})");
+    slow.bench.pass(16s - 1us);
+    CHECK_FALSE(slow.alice.is_ended);
+    slow.bench.pass(1us);
+    CHECK(slow.alice.close_code == 4008);
 }
 
 TEST_CASE("row 55: messages that a mount drops count no more: the oldest that is left does") {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "base/name.h"
+#include "base/time.h"
 
 namespace muster::gateway {
 
@@ -22,20 +24,25 @@ struct SlowReader {
 
 /// Who reads slowly, and what: the heaviest of them by user and mount, for metrics.
 ///
-/// Bounds: count_max entries. A new one takes the place of the lightest, which is forgotten.
+/// Bounds: count_max entries. A new one takes the place of the lightest, which is forgotten. All
+///         are halved every half_life, so that who was slow last week makes room for who is now.
 /// Cost:   a look through all of them, and only where something was conflated, dropped or closed.
 class SlowReaders {
 public:
     static constexpr std::size_t count_max = 64;
+    static constexpr Duration half_life = std::chrono::minutes{10};
 
     /// Returns the entry to count in.
-    [[nodiscard]] SlowReader& of(const UserId& user, const QueueName& queue,
-                                 const MountName& mount);
+    [[nodiscard]] SlowReader& of(const UserId& user, const QueueName& queue, const MountName& mount,
+                                 Instant now);
 
     [[nodiscard]] const std::vector<SlowReader>& all() const noexcept { return all_; }
 
 private:
+    void age(Instant now);
+
     std::vector<SlowReader> all_;
+    Instant halved_at_{};
 };
 
 }  // namespace muster::gateway

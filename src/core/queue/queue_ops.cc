@@ -87,8 +87,8 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
         if (op.number <= highest) {
             const auto kept = record->find(op.number);
             return kept ? recall(*kept, content_->at.inc)
-                                   : refused(Verdict::Kind::protocol_error, ErrorCode::protocol,
-                                             "the op's number is far behind its client's newest");
+                        : refused(Verdict::Kind::protocol_error, ErrorCode::protocol,
+                                  "the op's number is far behind its client's newest");
         }
     }
     if (!op.sender.is_server && !std::holds_alternative<WithdrawOp>(op.body)) {
@@ -102,10 +102,10 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
     }
     Verdict verdict = decide_idempotent(op, ctx);
     if (is_numbered && content_ && verdict.kind != Verdict::Kind::busy) {
-        clients_.decide(client, keep(verdict),
-                        is_member(client.user) ? ClientRecords::Whose::member
-                                               : ClientRecords::Whose::stranger,
-                        ctx.now);
+        clients_.decide(
+            client, keep(verdict),
+            is_member(client.user) ? ClientRecords::Whose::member : ClientRecords::Whose::stranger,
+            ctx.now);
         age_clients(ctx);
     }
     return verdict;

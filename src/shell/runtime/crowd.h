@@ -25,10 +25,8 @@ struct CrowdAddress {
 
 /// How many client sockets of the process have not signed in yet, in all and from each address.
 ///
-/// Thread:     all shards share it, as a limit on an address must hold for the process; the one
-/// lock
-///             is taken when a socket is accepted and when its client is known, and held for 0.1
-///             µs.
+/// Thread:     all shards share it, as a limit on an address must hold for the process. Its lock is
+///             taken when a socket is accepted and when its client is known, for 0.1 us.
 /// Invariants: an address is in the table only while it has such a socket.
 class Crowd {
 public:
