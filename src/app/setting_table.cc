@@ -27,6 +27,10 @@ constexpr std::array severities{Word<observe::Severity>{"critical", observe::Sev
                                 Word<observe::Severity>{"info", observe::Severity::info},
                                 Word<observe::Severity>{"debug", observe::Severity::debug}};
 
+constexpr std::array login_policies{Word<user::Logins>{"newest", user::Logins::newest},
+                                    Word<user::Logins>{"oldest", user::Logins::oldest},
+                                    Word<user::Logins>{"devices", user::Logins::devices}};
+
 constexpr std::array record_modes{Word<RecordMode>{"off", RecordMode::off},
                                   Word<RecordMode>{"crash", RecordMode::crash},
                                   Word<RecordMode>{"all", RecordMode::all}};
@@ -245,6 +249,16 @@ constexpr std::array table{
 
     duration<&S::session, &N::resume_time, 0, day>(
         "session.resume_time", "How long a user whose connection broke stays on line."),
+    SettingRow{"session.logins",
+               "Which connection of a user stays: newest, oldest, or devices (several of them).",
+               [](const TomlValue& value, S& settings) {
+                   return take(as_word(value, login_policies), settings.session.logins);
+               },
+               [](const S& settings) {
+                   return quoted_text(word_of(settings.session.logins, login_policies));
+               }},
+    count<&S::session, &N::devices_max, 2, 16>(
+        "session.devices_max", "With logins = \"devices\": so many; one more closes the oldest."),
 
     SettingRow{"log.target", "\"stderr\", \"udp:host:514\", \"tcp:host:514\" or \"unix:/dev/log\".",
                &read_log_target,

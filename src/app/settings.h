@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/queue/template.h"
+#include "core/user/messages.h"
 #include "shell/observe/log_line.h"
 #include "shell/observe/log_target.h"
 
@@ -72,6 +73,8 @@ struct GatewaySettings {
 
 struct SessionSettings {
     Duration resume_time = std::chrono::seconds{120};
+    user::Logins logins = user::Logins::newest;
+    std::uint32_t devices_max = 3;  ///< for Logins::devices
     friend bool operator==(const SessionSettings&, const SessionSettings&) = default;
 };
 

@@ -96,6 +96,7 @@ TEST_CASE("an empty file means the defaults that GUARANTEES.md promises") {
     CHECK_FALSE(settings.gateway.deflate);
     CHECK(settings.queue == queue::Limits{});
     CHECK(settings.session.resume_time == Duration{120s});
+    CHECK(settings.session.logins == user::Logins::newest);
     CHECK(settings.log.target == observe::LogTarget{});
     CHECK(settings.templates.empty());
     CHECK(settings.origins.empty());
@@ -136,6 +137,20 @@ folder_bytes_max = "100GiB"
     CHECK(settings.log.level == observe::Severity::warning);
     CHECK(settings.recording.mode == RecordMode::all);
     CHECK(settings.recording.folder_bytes_max == std::uint64_t{100} << 30U);
+}
+
+TEST_CASE("which logins of a user stay is a word, and how many devices a count") {
+    const Settings settings = parsed("[session]\nlogins = \"devices\"\ndevices_max = 2");
+    CHECK(settings.session.logins == user::Logins::devices);
+    CHECK(settings.session.devices_max == 2);
+    CHECK(parsed("[session]\nlogins = \"oldest\"").session.logins == user::Logins::oldest);
+    CHECK(
+        contains(refusal("[session]\nlogins = \"both\""), "muster.toml:2: session.logins: wants"));
+    CHECK(contains(refusal("[session]\nlogins = 3"), "muster.toml:2: session.logins: wants"));
+    for (const std::string_view count : {"1", "17", "\"2\""}) {
+        CHECK(contains(refusal("[session]\ndevices_max = " + std::string(count)),
+                       "muster.toml:2: session.devices_max: wants"));
+    }
 }
 
 TEST_CASE("what earlier recordings may keep on the disk has bounds, and may be nothing") {

@@ -40,11 +40,12 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "Fetch a new token from your backend and connect again. The SDKs do so when you give them a "
      "token function instead of a fixed text. If new tokens end at once, compare the clocks."},
     {ErrorCode::superseded, "superseded", no_http, not_retryable,
-     "The same user connected again, and the newer connection took this one's place.",
-     "The user opened a second tab or device. If it goes on in circles, two programs share one "
-     "user and each of them reconnects by itself.",
-     "Do not reconnect by itself: tell the user. A user has one connection at a time, so for "
-     "several devices at once give each of them a user id of its own."},
+     "The same user is connected elsewhere, and that connection stays in place of this one.",
+     "The user opened a second tab or device: the newer connection took this one's place or, where "
+     "session.logins is oldest, the older one keeps it (`busy` in the reason). If it goes on in "
+     "circles, two programs share one user and each of them reconnects by itself.",
+     "Do not reconnect by itself: tell the user. For several devices at once set session.logins to "
+     "devices, and session.devices_max to as many as may be."},
     {ErrorCode::session_lost, "session_lost", no_http, retryable,
      "The server no longer knows this session: the user has to log in again.",
      "The node that held the session was lost, and it had no backup.",

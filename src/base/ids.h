@@ -53,10 +53,25 @@ struct Cursor {
     friend auto operator<=>(const Cursor&, const Cursor&) = default;
 };
 
-/// Which of a user's connections is the current one; grows across a loss of the user queue.
+/// Which of a user's connections is the current one; grows across a loss of the user queue. Where a
+/// user may have several, each has a slot of its own, and only ceps of one slot may be compared.
 struct Cep {
+    static constexpr unsigned slot_shift = 56;
+
     Inc inc;
-    std::uint64_t counter = 0;
+    std::uint64_t counter = 0;  ///< the slot in its top byte; below it the turn
+
+    [[nodiscard]] static constexpr Cep of_slot(Inc inc, std::uint8_t slot,
+                                               std::uint64_t turn) noexcept {
+        return {inc, (std::uint64_t{slot} << slot_shift) | turn};
+    }
+    [[nodiscard]] constexpr std::uint8_t slot() const noexcept {
+        return static_cast<std::uint8_t>(counter >> slot_shift);
+    }
+    /// Returns the how manieth of all the user's ceps it is.
+    [[nodiscard]] constexpr std::uint64_t turn() const noexcept {
+        return counter & ((std::uint64_t{1} << slot_shift) - 1);
+    }
     friend auto operator<=>(const Cep&, const Cep&) = default;
 };
 

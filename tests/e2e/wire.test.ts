@@ -1,5 +1,6 @@
 /** The client protocol as somebody types it, with no SDK between, over the real socket. */
 import { expect, test } from "vitest";
+import { call } from "./admin.ts";
 import { Peer } from "./peer.ts";
 import { serverOfFile, serverOfTest } from "./server.ts";
 
@@ -224,6 +225,41 @@ test("a second hello of a user closes the first one's connection with 4003", asy
     const first = await Peer.login(server, "twice");
     await Peer.login(server, "twice");
     expect(await first.end()).toMatchObject({ code: 4003, reason: expect.stringContaining("M1003") });
+});
+
+test("where the oldest login wins, a second is refused until the first has gone", async () => {
+    const strict = await serverOfTest({ set: { "session.logins": "oldest" } });
+    const first = await Peer.login(strict, "once");
+    const second = await Peer.connect(strict);
+    second.write({ op: "hello", v: [1], user: "once" });
+    expect(await second.end()).toMatchObject({ code: 4003, reason: expect.stringContaining("busy") });
+    await first.ask({ op: "join", q: "/room/once" });
+    first.socket.close(1000);
+    await expect
+        .poll(async () => (await call(strict, "GET", "/v1/users/once")).json)
+        .toMatchObject({ online: true, connections: 0 });
+    await Peer.login(strict, "once");
+});
+
+test("two devices of a user are connected at once, and a third closes the first", async () => {
+    const wide = await serverOfTest({ set: { "session.logins": "devices", "session.devices_max": 2 } });
+    const q = freshRoom();
+    const phone = await Peer.login(wide, "many");
+    const laptop = await Peer.login(wide, "many");
+    expect(await phone.ask({ op: "join", q })).toMatchObject({ op: "joined", member: true });
+    expect(await laptop.next("joined", { q })).toMatchObject({ member: true, members: 1 });
+    const said = await laptop.ask({ op: "send", q, m: "chat", d: "both hear it" });
+    for (const peer of [phone, laptop]) {
+        expect(await peer.next("msg", { q })).toMatchObject({ seq: said.seq, from: "many" });
+    }
+    const report = async () => (await call(wide, "GET", "/v1/users/many")).json;
+    expect(await report()).toMatchObject({ online: true, connections: 2 });
+    const tablet = await Peer.login(wide, "many");
+    expect(await phone.end()).toMatchObject({ code: 4003 });
+    for (const peer of [laptop, tablet]) {
+        expect(await peer.ask({ op: "send", q, m: "chat", d: "still here" })).toMatchObject({ op: "ok" });
+    }
+    expect(await report()).toMatchObject({ online: true, connections: 2 });
 });
 
 test("refusals name their code, and the connection stays", async () => {

@@ -92,8 +92,8 @@ constexpr std::array<std::uint16_t, 3> shard_counts{1, 2, 3};
 
 // Each journey on one shard, and with every client on another shard than the queue's.
 struct Sites {
-    explicit Sites(std::uint16_t shards)
-        : bench(BenchSite{.shard_count = shards}),
+    explicit Sites(std::uint16_t shards, const user::UserSettings& users = {})
+        : bench(BenchSite{.shard_count = shards, .users = users}),
           first(bench.home_of("/room/1")),
           second((first + 1) % shards) {}
     ShardBench bench;
@@ -258,6 +258,69 @@ TEST_CASE("row 35: cursors that cannot be are answered with a reset or a welcome
             const bool is_of_a_queue = since.find("none") == std::string::npos;
             CHECK(resets() == before + (is_of_a_queue ? 1 : 0));
         }
+    }
+}
+
+TEST_CASE("where the oldest login wins, the second is refused until the first has gone") {
+    for (const std::uint16_t shards : shard_counts) {
+        Sites site(shards, {.logins = user::Logins::oldest});
+        User first(site.bench, "alice", site.first);
+        first.join("/room/1");
+        User second(site.bench, "alice", site.second);
+        CHECK(second.peer->close_code == 4003);
+        CHECK(has(second.peer->close_reason, "busy"));
+        CHECK(has(first.post("/room/1", "still me"), R"("op":"ok")"));
+        first.hang_up();
+        second.sign_in();
+        CHECK(second.seen("/room/1").is_member);
+        CHECK(has(second.post("/room/1", "now me"), R"("op":"ok")"));
+        // It was away when the first one came back, so that is refused in its turn.
+        first.resume(site.first);
+        CHECK(first.peer->close_code == 4003);
+    }
+}
+
+TEST_CASE("two devices of a user are in its rooms together, and a third takes the first's place") {
+    for (const std::uint16_t shards : shard_counts) {
+        Sites site(shards, {.logins = user::Logins::devices, .devices_max = 2});
+        User bob(site.bench, "bob", site.first);
+        bob.join("/room/1");
+        User phone(site.bench, "alice", site.first);
+        User laptop(site.bench, "alice", site.second);
+        phone.join("/room/1");
+        CHECK(laptop.seen("/room/1").is_member);  // By the other one's join.
+        phone.post("/room/1", "from the phone");
+        laptop.post("/room/1", "from the laptop");
+        bob.post("/room/1", "hello both");
+        for (User* user : {&phone, &laptop}) {
+            CHECK(user->seen("/room/1").messages.at("chat").size() == 3);
+            CHECK_FALSE(user->peer->is_ended);
+        }
+        CHECK(site.bench.content("/room/1")->members.size() == 2);
+        CHECK(site.bench.user_report("alice").connections == 2);
+
+        User tablet(site.bench, "alice", site.second);
+        CHECK(phone.peer->close_code == 4003);
+        CHECK_FALSE(laptop.peer->is_ended);
+        CHECK(tablet.seen("/room/1").is_member);
+        CHECK(has(laptop.post("/room/1", "still here"), R"("op":"ok")"));
+        CHECK(has(tablet.post("/room/1", "here, too"), R"("op":"ok")"));
+        // What the phone still had on its way is not applied.
+        queue::Op late;
+        late.sender.user = UserId("alice");
+        late.sender.cep = Cep::of_slot(Inc{0}, 0, 1);
+        late.body = queue::SendOp{MountName("chat"), Payload("\"late\"")};
+        late.reply_to.who = RequestId{9};
+        site.bench.to_service.clear();
+        site.bench.ask("/room/1", late);
+        CHECK(std::get<queue::OpReply>(site.bench.to_service.at(0).body).verdict.kind ==
+              queue::Verdict::Kind::fenced);
+        // The room sees nobody go before the last device has.
+        tablet.hang_up();
+        site.bench.pass(30s);
+        CHECK(site.bench.user_report("alice").connections == 1);
+        laptop.ask(R"({"op":"leave","i":3,"q":"/room/1"})");
+        CHECK(site.bench.content("/room/1")->members.size() == 1);
     }
 }
 

@@ -135,6 +135,9 @@ private:
             out_.bytes(Recorded::Op::Join::kUserFieldNumber, join.user.text());
             out_.bytes(Recorded::Op::Join::kRoleFieldNumber, join.role.view());
             part(Recorded::Op::Join::kInfoFieldNumber, join.info);
+            for (const Cep& cep : join.fences) {
+                part(Recorded::Op::Join::kFencesFieldNumber, cep);
+            }
         });
     }
     void write_op(const queue::LeaveOp& leave) {
@@ -397,6 +400,7 @@ private:
     static int field_of(const user::Stale&) { return Recorded::kStaleFieldNumber; }
     void fields(const user::Stale& stale) {
         part(Recorded::Stale::kConnectionFieldNumber, stale.connection);
+        out_.number(Recorded::Stale::kIsBusyFieldNumber, stale.is_busy);
     }
 
     static int field_of(const user::Checked&) { return Recorded::kCheckedFieldNumber; }

@@ -225,7 +225,7 @@ private:
             case Recorded::kFenceReply: return fence_reply(saved.fence_reply());
             case Recorded::kReadReply: return read_reply(saved.read_reply());
             case Recorded::kAttached: return attached(saved.attached());
-            case Recorded::kStale: return user::Stale{connection(saved.stale())};
+            case Recorded::kStale: return user::Stale{connection(saved.stale()), saved.stale().is_busy()};
             case Recorded::kChecked: return checked(saved.checked());
             case Recorded::kKick: return kick(saved.kick());
             case Recorded::kMembershipChanged:
@@ -257,13 +257,19 @@ private:
         return op;
     }
 
+    queue::JoinOp join_op(const Recorded::Op::Join& saved) {
+        queue::JoinOp join{user_id(saved.user()), SharedText(saved.role()), payload(saved.info())};
+        for (const auto& fence : saved.fences()) {
+            join.fences.push_back(cep_pair(fence));
+        }
+        return join;
+    }
     queue::OpBody op_body(const Recorded::Op& saved) {
         using Op = Recorded::Op;
         switch (saved.body_case()) {
             case Op::kJoin:
                 need(saved.join().has_info(), "a member's info is missing");
-                return queue::JoinOp{user_id(saved.join().user()), SharedText(saved.join().role()),
-                                     payload(saved.join().info())};
+                return join_op(saved.join());
             case Op::kLeave:
                 return queue::LeaveOp{user_id(saved.leave().user()),
                                       reason(saved.leave().reason())};

@@ -123,7 +123,10 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
     };
     op(sample_send());
     op(queue::SendOp{MountName("not a mount's name"), binary});
-    op(queue::JoinOp{UserId("bob"), SharedText("judge"), Payload("{}")});
+    op(queue::JoinOp{UserId("bob"),
+                     SharedText("judge"),
+                     Payload("{}"),
+                     {sample_cep, Cep::of_slot(Inc{sample_inc}, 15, 13)}});
     op(queue::JoinOp{});
     op(queue::LeaveOp{UserId("bob"), queue::LeaveReason::kicked});
     op(queue::SetOp{MountName("scores"), {{Key("a"), Payload("1")}, {Key("b"), Payload()}}, {}});
@@ -182,7 +185,7 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
     all.push_back(to_service(queue::ReadReply{RequestId{5}, nullptr}));
     all.push_back(to_gateway(user::Attached{
         sample_connection, sample_cep, SessionId{6}, {{room, inc}, {QueueName("/b"), Inc{}}}}));
-    all.push_back(to_gateway(user::Stale{sample_connection}));
+    all.push_back(to_gateway(user::Stale{sample_connection, true}));
     all.push_back(to_gateway(
         user::Checked{sample_connection, user::Checked::Standing::no_session, sample_cep}));
     all.push_back(to_gateway(user::Kick{sample_connection, sample_cep, true}));

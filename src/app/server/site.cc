@@ -88,6 +88,8 @@ Result<std::shared_ptr<const roles::Site>> make_site(const app::Settings& settin
         queue::QueueSettings{queue::TemplateTable(settings.templates), settings.queue});
     auto users = std::make_shared<user::UserSettings>();
     users->resume_time = settings.session.resume_time;
+    users->logins = settings.session.logins;
+    users->devices_max = settings.session.devices_max;
     users->joined_max = settings.gateway.queues_max;
     const actor::BucketSetSettings buckets{settings.server.buckets, site_keys.epoch,
                                            site_keys.bucket_seed, site_keys.table};

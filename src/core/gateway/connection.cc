@@ -436,9 +436,11 @@ void Connection::send_fence(const user::Joined& joined, Context& ctx) const {
              queue::Fence{user_, cep_, joined.inc, {ctx.shard, id()}});
 }
 
-void Connection::take(const user::Stale& /*stale*/, Context& ctx) {
+void Connection::take(const user::Stale& stale, Context& ctx) {
     if (state_ == State::attaching || state_ == State::fencing || state_ == State::up) {
-        close(ErrorCode::superseded, {}, ctx);
+        close(ErrorCode::superseded,
+              stale.is_busy ? "busy: another connection of the user is there, and stays" : "",
+              ctx);
     }
 }
 

@@ -134,6 +134,13 @@ TEST_CASE("a late attempt, and one that is overtaken, end with 4003") {
         bench.check_closed(peer, 4003, "M1003", &bob);
         CHECK(bench.take_sent<user::Detach>().empty());
     }
+    SUBCASE("by the user queue's word, as another connection stays") {
+        TestPeer& peer = states.attaching();
+        bench.deliver(user::Stale{ref_of(peer), true});
+        CHECK(peer.close_reason ==
+              "M1003 superseded: busy: another connection of the user is there, and stays");
+        bench.check_closed(peer, 4003, "M1003", &bob);
+    }
     SUBCASE("by a queue's word") {
         TestPeer& peer = states.fencing();
         answer_fence(bench, Fenced::overtaken);

@@ -75,18 +75,20 @@ const ClientRecord* ClientRecords::find(const ClientKey& client) const {
 }
 
 void ClientRecords::decide(const ClientKey& client, const KeptVerdict& verdict, Whose whose,
-                           Instant now) {
+                           std::uint8_t slot, Instant now) {
     const auto [found, is_new] = entries_.try_emplace(client);
     Entry& entry = found->second;
     entry.record.add(verdict, window_);
     const bool was_left = entry.left_as != 0;
+    const bool has_moved = entry.record.slot() != slot;
+    entry.record.set_slot(slot);
     switch (whose) {
         case Whose::member:
             if (was_left) {
                 left_.erase(std::exchange(entry.left_as, 0));
             }
-            if (was_left || is_new) {
-                mark_all_left(client.user, &*found, now);
+            if (was_left || is_new || has_moved) {
+                supersede_others(*found, now);
             }
             break;
         case Whose::stranger: mark_left(*found, now); break;
@@ -95,7 +97,12 @@ void ClientRecords::decide(const ClientKey& client, const KeptVerdict& verdict, 
 }
 
 void ClientRecords::user_left(const UserId& user, Instant now) {
-    mark_all_left(user, nullptr, now);
+    for (auto i = entries_.lower_bound(ClientKey{user, Cid{}});
+         i != entries_.end() && i->first.user == user; ++i) {
+        if (i->second.left_as == 0) {
+            mark_left(*i, now);
+        }
+    }
     forget_too_many();
 }
 
@@ -127,10 +134,12 @@ void ClientRecords::mark_left(Entries::value_type& entry, Instant now) {
     left_.emplace(kept.left_as, Left{client, now});
 }
 
-void ClientRecords::mark_all_left(const UserId& user, const Entries::value_type* but, Instant now) {
+void ClientRecords::supersede_others(const Entries::value_type& newest, Instant now) {
+    const UserId& user = newest.first.user;
     for (auto i = entries_.lower_bound(ClientKey{user, Cid{}});
          i != entries_.end() && i->first.user == user; ++i) {
-        if (&*i != but && i->second.left_as == 0) {
+        if (&*i != &newest && i->second.left_as == 0 &&
+            i->second.record.slot() == newest.second.record.slot()) {
             mark_left(*i, now);
         }
     }

@@ -55,10 +55,15 @@ public:
     /// Puts back outcomes of the numbers before those that were added; false: of too many.
     bool restore_outcomes(std::vector<bool> newest_first);
 
+    /// Which of its user's slots (see Cep) the client has.
+    [[nodiscard]] std::uint8_t slot() const noexcept { return slot_; }
+    void set_slot(std::uint8_t slot) noexcept { slot_ = slot; }
+
 private:
     OpNumber highest_ = 0;
     std::vector<KeptVerdict> ring_;
     std::uint32_t oldest_ = 0;  // Place of the oldest one in ring_.
+    std::uint8_t slot_ = 0;
     std::unique_ptr<std::vector<bool>>
         outcomes_;  // Of the numbers before the ring's, newest first.
 };
@@ -66,10 +71,10 @@ private:
 /// The op records of all clients of a queue (the de-duplication ring of GUARANTEES.md 5.1).
 ///
 /// Invariants: numbers of a client are decided densely. Records of members' clients are kept, at
-///             least of the newest client of each. Of the others (their user is no member, or has a
-///             newer client) at most `left_max` are: who was not heard of for longest goes first.
-///             Of who was not heard of for `full_time` only outcomes are kept, of who was not for
-///             `ttl` nothing.
+///             least of the newest client in each slot of each. Of the others (their user is no
+///             member, or has a newer client there) at most `left_max` are: who was not heard of
+///             for longest goes first. Of who was not heard of for `full_time` only outcomes are
+///             kept, of who was not for `ttl` nothing.
 class ClientRecords {
 public:
     /// Whose record it is: that decides how long it is kept.
@@ -84,8 +89,9 @@ public:
     [[nodiscard]] const ClientRecord* find(const ClientKey& client) const;
 
     /// Notes the verdict of the client's next number. A member's client that was not there, or was
-    /// left, supersedes the user's other ones: they count as left.
-    void decide(const ClientKey& client, const KeptVerdict& verdict, Whose whose, Instant now);
+    /// left, supersedes the user's other ones in its slot: they count as left.
+    void decide(const ClientKey& client, const KeptVerdict& verdict, Whose whose, std::uint8_t slot,
+                Instant now);
 
     /// The user is no member any more: all its clients have left the queue.
     void user_left(const UserId& user, Instant now);
@@ -125,7 +131,7 @@ private:
     using Entries = std::map<ClientKey, Entry>;
 
     void mark_left(Entries::value_type& entry, Instant now);
-    void mark_all_left(const UserId& user, const Entries::value_type* but, Instant now);
+    void supersede_others(const Entries::value_type& newest, Instant now);
     void forget_too_many();
     void forget_first();
 

@@ -24,8 +24,9 @@ struct Records : ClientRecords {
 
     Instant now{1h};
 
-    void decide(const ClientKey& client, const KeptVerdict& verdict, Whose whose) {
-        ClientRecords::decide(client, verdict, whose, now);
+    void decide(const ClientKey& client, const KeptVerdict& verdict, Whose whose,
+                std::uint8_t slot = 0) {
+        ClientRecords::decide(client, verdict, whose, slot, now);
     }
     void user_left(const UserId& user) { ClientRecords::user_left(user, now); }
     // Returns in which time there is more to do.
@@ -165,6 +166,20 @@ TEST_CASE("a member's new client supersedes its other ones: they count as left")
     CHECK(records.left() == std::vector{client("a", 2)});
     records.decide(client("a", 2), ok_at(2), Whose::member);  // It is back.
     CHECK(records.left() == std::vector{client("a", 3)});
+}
+
+TEST_CASE("a member's clients in different slots do not supersede each other") {
+    Records records(32, 10);
+    records.decide(client("alice", 1), ok_at(1), Whose::member, 0);
+    records.decide(client("alice", 2), ok_at(2), Whose::member, 1);
+    CHECK(records.left().empty());
+    CHECK(records.find(client("alice", 2))->slot() == 1);
+    records.decide(client("alice", 3), ok_at(3), Whose::member, 1);
+    CHECK(records.left() == std::vector{client("alice", 2)});
+    records.decide(client("alice", 3), ok_at(4), Whose::member, 0);  // It has got another one.
+    CHECK(records.left() == std::vector{client("alice", 2), client("alice", 1)});
+    records.user_left(UserId("alice"));
+    CHECK(records.left().size() == 3);
 }
 
 TEST_CASE("what a snapshot puts back is what was there, in the same order of leaving") {

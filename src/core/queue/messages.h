@@ -39,6 +39,9 @@ struct JoinOp {
     UserId user;
     SharedText role;
     Payload info;
+    /// By the user queue: the last ceps of the user's slots, but for the sender's. Who joins is
+    /// fenced in all of them from the first moment on.
+    std::vector<Cep> fences{};
 };
 struct LeaveOp {
     UserId user;
@@ -100,7 +103,7 @@ struct Unsubscribe {
     ShardId gateway;
 };
 
-/// From now on no op of `user` with a smaller cep is applied.
+/// From now on no op of `user` with a smaller cep of that slot is applied.
 struct Fence {
     UserId user;
     Cep cep;

@@ -66,7 +66,7 @@ void Queue::take(const Fence& fence, actor::Context& ctx) {
     if (!content_ || (fence.inc.value != 0 && fence.inc != content_->at.inc)) {
         reply.kind = FenceReply::Kind::gone;
     } else if (is_member(fence.user)) {
-        const auto newest = fences_.find(fence.user);
+        const auto newest = find_fence(fence.user, fence.cep.slot());
         if (newest != fences_.end() && newest->second > fence.cep) {
             reply.kind = FenceReply::Kind::overtaken;
         }
@@ -158,12 +158,26 @@ void Queue::remove_member(const UserId& user, LeaveReason reason, actor::Context
     note_whether_empty(ctx);
 }
 
+Queue::Fences::iterator Queue::find_fence(const UserId& member, std::uint8_t slot) {
+    auto fence = fences_.lower_bound(member);
+    for (; fence != fences_.end() && fence->first == member; ++fence) {
+        if (fence->second.slot() == slot) {
+            return fence;
+        }
+    }
+    return fences_.end();
+}
+
 void Queue::raise_fence(const UserId& member, Cep cep) {
     if (cep == Cep{}) {
         return;  // The server has joined somebody who was never on line.
     }
-    auto& newest = fences_[member];
-    newest = std::max(newest, cep);
+    const auto newest = find_fence(member, cep.slot());
+    if (newest == fences_.end()) {
+        fences_.emplace(member, cep);
+    } else {
+        newest->second = std::max(newest->second, cep);
+    }
 }
 
 // ---- Time and the end ------------------------------------------------------------------------

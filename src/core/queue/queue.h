@@ -69,6 +69,7 @@ private:
     };
     using NamedMount = std::pair<const MountName, Mount>;
     using RateKey = std::pair<UserId, MountName>;
+    using Fences = std::multimap<UserId, Cep, NameOrder>;
 
     void take(const Op& op, const actor::Address& from, actor::Context& ctx);
     void take(const Subscribe& subscribe, actor::Context& ctx);
@@ -106,6 +107,7 @@ private:
     void begin(CreateOp definition, std::shared_ptr<const Template> rules, actor::Context& ctx);
     void publish(Event event, actor::Context& ctx);
     void remove_member(const UserId& user, LeaveReason reason, actor::Context& ctx);
+    [[nodiscard]] Fences::iterator find_fence(const UserId& member, std::uint8_t slot);
     void raise_fence(const UserId& member, Cep cep);
     void note_whether_empty(actor::Context& ctx);
     void age_clients(actor::Context& ctx);
@@ -121,8 +123,8 @@ private:
     std::optional<Content> content_;
     CreateOp definition_;  ///< what the queue was created as; its template is always named
     ClientRecords clients_;
-    std::map<UserId, Cep, NameOrder> fences_;  ///< of members: the largest cep seen
-    std::map<RateKey, RateMeter> rates_;       ///< of those that wrote a short while ago
+    Fences fences_;                       ///< of members: the largest cep seen, in each slot
+    std::map<RateKey, RateMeter> rates_;  ///< of those that wrote a short while ago
     IdempotencyTable idempotent_;
     std::vector<Subscriber> subscribers_;
     std::optional<Instant> idle_since_;  ///< while there is neither member nor subscriber

@@ -366,6 +366,55 @@ TEST_CASE("the user queue's presence fences as well") {
     CHECK(bench.send(alice, "chat", "1").kind == Kind::fenced);
 }
 
+TEST_CASE("each of a user's slots has a fence of its own") {
+    QueueBench bench;
+    bench.join(alice);  // In slot 0, turn 1.
+    TestClient device = alice;
+    device.cid = Cid{0, 2};
+    device.cep = Cep::of_slot(Inc{5}, 1, 2);
+    CHECK(bench.send(device, "chat", "1").kind == Kind::ok);
+    CHECK(bench.fence(alice.user, Cep::of_slot(Inc{5}, 1, 3)) == FenceReply::Kind::fenced_in);
+    CHECK(bench.send(device, "chat", "2").kind == Kind::fenced);
+    CHECK(bench.send(alice, "chat", "3").kind == Kind::ok);
+    CHECK(bench.fence(alice.user, device.cep) == FenceReply::Kind::overtaken);
+    CHECK(bench.fence(alice.user, Cep::of_slot(Inc{5}, 0, 4)) == FenceReply::Kind::fenced_in);
+    CHECK(bench.send(alice, "chat", "4").kind == Kind::fenced);
+    device.cep = Cep::of_slot(Inc{5}, 1, 3);
+    CHECK(bench.send(device, "chat", "5").kind == Kind::ok);
+    SUBCASE("and all go with the member") {
+        bench.ask_as_server(LeaveOp{alice.user, LeaveReason::kicked});
+        device.cep = Cep::of_slot(Inc{5}, 1, 1);
+        CHECK(bench.join(alice).kind == Kind::ok);
+        CHECK(bench.send(device, "chat", "6").kind == Kind::ok);
+    }
+    SUBCASE("and all are kept in a snapshot") {
+        bench.restart();
+        CHECK(bench.send(alice, "chat", "6").kind == Kind::fenced);
+        CHECK(bench.send(device, "chat", "7").kind == Kind::ok);
+        device.cep = Cep::of_slot(Inc{5}, 1, 2);
+        CHECK(bench.send(device, "chat", "8").kind == Kind::fenced);
+    }
+}
+
+TEST_CASE("who joins is fenced at once, in all slots that the join names") {
+    QueueBench bench;
+    TestClient device = alice;
+    device.cid = Cid{0, 2};
+    device.cep = Cep::of_slot(Inc{5}, 1, 2);
+    JoinOp join{alice.user, {}, {}, {Cep::of_slot(Inc{5}, 1, 3)}};
+    SUBCASE("its own join") { CHECK(bench.ask(alice, join).kind == Kind::ok); }
+    SUBCASE("the backend's") { CHECK(bench.ask_as_server(join).kind == Kind::ok); }
+    SUBCASE("the backend's, again") {
+        bench.join_by_server("alice");
+        CHECK(bench.send(device, "chat", "1").kind == Kind::ok);
+        CHECK(bench.ask_as_server(join).kind == Kind::ok);
+    }
+    CHECK(bench.send(device, "chat", "2").kind == Kind::fenced);
+    CHECK(bench.send(alice, "chat", "3").kind == Kind::ok);
+    device.cep = join.fences[0];
+    CHECK(bench.send(device, "chat", "4").kind == Kind::ok);
+}
+
 TEST_CASE("fences go with the member") {
     QueueBench bench;
     bench.join(bob);

@@ -78,12 +78,16 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
     const ClientKey client{op.sender.user, op.sender.cid};
     const bool is_numbered = op.number != 0;
     OpNumber highest = 0;
+    std::uint8_t slot = op.sender.cep.slot();
     if (is_numbered) {
         const ClientRecord* record = clients_.find(client);
         if (record == nullptr && op.number != 1) {
             return refused(Verdict::Kind::expired, ErrorCode::expired);
         }
         highest = record == nullptr ? 0 : record->highest();
+        if (record != nullptr && op.sender.cep.inc.value == 0) {
+            slot = record->slot();  // A withdrawal over a connection that has no slot.
+        }
         if (op.number <= highest) {
             const auto kept = record->find(op.number);
             return kept ? recall(*kept, content_->at.inc)
@@ -92,7 +96,7 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
         }
     }
     if (!op.sender.is_server && !std::holds_alternative<WithdrawOp>(op.body)) {
-        const auto fence = fences_.find(op.sender.user);
+        const auto fence = find_fence(op.sender.user, op.sender.cep.slot());
         if (fence != fences_.end() && op.sender.cep < fence->second) {
             return refused(Verdict::Kind::fenced, ErrorCode::superseded);
         }
@@ -105,7 +109,7 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
         clients_.decide(
             client, keep(verdict),
             is_member(client.user) ? ClientRecords::Whose::member : ClientRecords::Whose::stranger,
-            ctx.now);
+            slot, ctx.now);
         age_clients(ctx);
     }
     return verdict;
@@ -191,6 +195,9 @@ Verdict Queue::join(const Op& op, const JoinOp& join, actor::Context& ctx) {
         member.info = join.info;
     }
     raise_fence(join.user, op.sender.cep);
+    for (const Cep& cep : join.fences) {
+        raise_fence(join.user, cep);
+    }
     idle_since_.reset();
     if (is_new || member != found->second) {
         Event event;

@@ -64,15 +64,18 @@ void write(const ClientRecords& clients, Instant now, State& out) {
             saved.set_left_as(place->second.place);
             saved.set_left_at_us(to_saved(place->second.at, now));
         }
+        saved.set_slot(record->slot());
     }
 }
 
 std::optional<ClientRecord> read(const State::Client& saved, std::size_t window) {
     const auto kept_count = static_cast<std::uint64_t>(saved.verdicts_size());
-    if (saved.highest() > saved_seq_max || kept_count > saved.highest()) {
+    if (saved.highest() > saved_seq_max || kept_count > saved.highest() ||
+        saved.slot() > std::numeric_limits<std::uint8_t>::max()) {
         return std::nullopt;
     }
     ClientRecord record(saved.highest() - kept_count);
+    record.set_slot(static_cast<std::uint8_t>(saved.slot()));
     for (const auto& each : saved.verdicts()) {
         const auto verdict = read(each);
         if (!verdict) {
@@ -195,10 +198,13 @@ bool Queue::read_saved(const State& saved, Instant now) {
     }
     for (const auto& fence : saved.fences()) {
         const auto member = content_->members.find(std::string_view(fence.user()));
+        const Cep cep{Inc{fence.cep_inc()}, fence.cep_counter()};
         if (member == content_->members.end() ||
-            !append(fences_, member->first, Cep{Inc{fence.cep_inc()}, fence.cep_counter()})) {
+            (!fences_.empty() && member->first < fences_.rbegin()->first) ||
+            find_fence(member->first, cep.slot()) != fences_.end()) {
             return false;
         }
+        fences_.emplace_hint(fences_.end(), member->first, cep);
     }
     for (const auto& rate : saved.rates()) {
         const auto full_at = from_saved(rate.full_at_us(), now);

@@ -230,12 +230,14 @@ TEST_CASE("a state that no queue can be in is refused") {
     SUBCASE("an error code that is none") {
         state.mutable_clients(0)->mutable_verdicts(0)->set_code(65'000);
     }
+    SUBCASE("a slot that cannot be") { state.mutable_clients(0)->set_slot(256); }
     SUBCASE("two that left at once") {
         for (auto& client : *state.mutable_clients()) {
             client.set_left_as(1);
         }
     }
     SUBCASE("a fence of a stranger") { state.mutable_fences(0)->set_user("mallory"); }
+    SUBCASE("two fences of one slot") { *state.add_fences() = state.fences(0); }
     SUBCASE("a rate beyond all times") { state.mutable_rates(0)->set_full_at_us(1LL << 62U); }
     SUBCASE("a key of a send twice") { *state.add_idempotent_ops() = state.idempotent_ops(0); }
     SUBCASE("a shard that cannot be") { state.mutable_subscribers(0)->set_gateway(70'000); }

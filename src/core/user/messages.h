@@ -13,6 +13,13 @@
 /// connections is the current one, holds the session and the list of joined queues.
 namespace muster::user {
 
+/// Which of a user's connections may be there at once, and which gives way.
+enum class Logins : std::uint8_t {
+    newest,   ///< one: a new one takes over
+    oldest,   ///< one: a new one is refused while the other lives
+    devices,  ///< several, one of each client program: one too many takes the place of the oldest
+};
+
 // ---- Taken ---------------------------------------------------------------------------------
 
 /// A connection has signed in.
@@ -79,9 +86,10 @@ struct Attached {
     std::vector<Joined> joined;
 };
 
-/// The attach has lost: a late attempt of its own client.
+/// The attach has lost: a late attempt of its own client or, where the oldest wins, `is_busy`.
 struct Stale {
     ConnectionRef connection;
+    bool is_busy = false;  ///< another connection of the user is there, and stays
 };
 
 /// The answer to Check.
@@ -92,7 +100,7 @@ struct Checked {
         other,       ///< the connection with `cep` has taken over
         no_session,  ///< the session has ended, or goes on without any connection
     } standing = Standing::current;
-    Cep cep;  ///< the largest one given out
+    Cep cep;  ///< the largest one given out in the asker's slot
 };
 
 /// `winner` has taken over; or, with `disconnected`, the backend wants the connection closed.

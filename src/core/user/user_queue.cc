@@ -1,6 +1,7 @@
 #include "core/user/user_queue.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace muster::user {
@@ -69,59 +70,122 @@ void UserQueue::refuse(const actor::Message& message, actor::Context& ctx) const
 }
 
 std::optional<Instant> UserQueue::overdue_at() const noexcept {
-    if (!current_) {
+    std::optional<Instant> first;
+    for_each_connection(
+        [&](const Slot& slot) { first = std::min(first.value_or(slot.seen_at), slot.seen_at); });
+    if (!first) {
         return std::nullopt;
     }
-    return seen_at_ + settings_->silent_time;
+    return *first + settings_->silent_time;
 }
 
 void UserQueue::on_wake(actor::Context& ctx) {
     if (session_.value == 0) {
         return;
     }
-    if (const auto overdue = overdue_at()) {
-        if (*overdue <= ctx.now) {
-            go_away(ctx);  // Its gateway shard is no more, or knows nothing of it.
+    Instant away_since = first_slot_.seen_at;
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        if (slot(i).is_taken && slot(i).seen_at + settings_->silent_time <= ctx.now) {
+            go_away(slot(i), ctx);  // Its gateway shard is no more, or knows nothing of it.
         }
-    } else if (seen_at_ + settings_->resume_time <= ctx.now) {
+        away_since = std::max(away_since, slot(i).seen_at);
+    }
+    if (connection_count() > 0) {
+        return;
+    }
+    if (away_since + settings_->resume_time <= ctx.now) {
         end_session(ctx);
     } else {
-        ctx.wake_at(seen_at_ + settings_->resume_time);
+        ctx.wake_at(away_since + settings_->resume_time);
     }
+}
+
+// ---- Slots -----------------------------------------------------------------------------------
+
+template <typename Act>
+void UserQueue::for_each_connection(Act act) const {
+    if (first_slot_.is_taken) {
+        act(first_slot_);
+    }
+    for (const Slot& slot : more_slots_) {
+        if (slot.is_taken) {
+            act(slot);
+        }
+    }
+}
+
+std::size_t UserQueue::connection_count() const noexcept {
+    std::size_t count = 0;
+    for_each_connection([&](const Slot&) { ++count; });
+    return count;
+}
+
+UserQueue::Slot* UserQueue::slot_of(const ConnectionRef& connection) noexcept {
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        if (slot(i).is_taken && slot(i).ref() == connection) {
+            return &slot(i);
+        }
+    }
+    return nullptr;
+}
+
+// A client program comes back to its own slot. Else it gets one that is nobody's, or a new one, or
+// that of a client that is away, or, where all are taken, the one that was taken first.
+UserQueue::Slot& UserQueue::slot_for(Cid cid) {
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        if (slot(i).cid == cid) {
+            return slot(i);
+        }
+    }
+    const auto order = [](const Slot& slot) {
+        return std::tuple(slot.is_taken, slot.cid != Cid{}, slot.cep.turn());
+    };
+    Slot* best = &first_slot_;
+    for (std::size_t i = 1; i < slot_count(); ++i) {
+        best = order(slot(i)) < order(*best) ? &slot(i) : best;
+    }
+    const std::size_t slots_max =
+        settings_->logins == Logins::devices ? settings_->devices_max : std::size_t{1};
+    if (best->cid != Cid{} && slot_count() < slots_max) {
+        Slot added;
+        added.cep = Cep::of_slot(first_slot_.cep.inc, static_cast<std::uint8_t>(slot_count()), 0);
+        more_slots_.push(std::move(added));
+        best = &slot(slot_count() - 1);
+    }
+    return *best;
+}
+
+// Larger than all before it, in any slot: so it also tells which slot was taken first.
+Cep UserQueue::next_cep(const Slot& of, actor::Context& ctx) const {
+    const Inc inc = first_slot_.cep.inc.value != 0 ? first_slot_.cep.inc : ctx.next_inc();
+    std::uint64_t turn = 0;
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        turn = std::max(turn, slot(i).cep.turn());
+    }
+    return Cep::of_slot(inc, of.cep.slot(), turn + 1);
 }
 
 // ---- Connections -----------------------------------------------------------------------------
 
 void UserQueue::take(const Attach& attach, actor::Context& ctx) {
     const actor::GatewayAddress gateway{attach.connection.gateway};
-    if (!current_ || current_->connection != attach.connection) {
-        if (!note_attempt(attach)) {
+    Slot* slot = slot_of(attach.connection);
+    if (slot == nullptr) {
+        if (is_late(attach)) {
             ctx.send(gateway, Stale{attach.connection});
             return;
         }
-        if (last_cep_.inc.value == 0) {
-            last_cep_.inc = ctx.next_inc();
+        slot = &slot_for(attach.cid);
+        // The same client knows best whether its connection lives: it is let in.
+        if (settings_->logins == Logins::oldest && slot->is_taken && slot->cid != attach.cid) {
+            ctx.send(gateway, Stale{attach.connection, true});
+            return;
         }
-        ++last_cep_.counter;
-        if (current_) {
-            ctx.send(actor::GatewayAddress{current_->connection.gateway},
-                     Kick{current_->connection, last_cep_});
-        }
-        current_ = Current{attach.connection, attach.cid};
-        if (session_.value == 0) {
-            begin_session(ctx);
-        } else {
-            // The connection fences the queues that it is told of. A join of the one before it may
-            // still be under way: this follows right behind it.
-            for (const auto& [queue, membership] : joined_) {
-                if (membership.inc.value == 0) {
-                    tell_presence(queue, true, ctx);
-                }
-            }
-        }
+        note_attempt(attach);
+        take_over(*slot, attach, ctx);
     }
-    seen_at_ = ctx.now;
-    Attached attached{attach.connection, last_cep_, session_, {}};
+    slot->seen_at = ctx.now;
+    Attached attached{attach.connection, slot->cep, session_, {}};
     for (const auto& [queue, membership] : joined_) {
         if (membership.inc.value != 0) {
             attached.joined.push_back(Joined{queue, membership.inc});
@@ -130,59 +194,89 @@ void UserQueue::take(const Attach& attach, actor::Context& ctx) {
     ctx.send(gateway, std::move(attached));
 }
 
-// Returns false for a late attempt of a connection that its own client has given up.
-bool UserQueue::note_attempt(const Attach& attach) {
-    const auto known = std::find_if(attempts_.begin(), attempts_.end(),
-                                    [&](const LastAttempt& a) { return a.cid == attach.cid; });
-    if (known != attempts_.end()) {
-        if (attach.attempt_number <= known->number) {
-            return false;
+void UserQueue::take_over(Slot& slot, const Attach& attach, actor::Context& ctx) {
+    slot.cep = next_cep(slot, ctx);
+    if (slot.is_taken) {
+        ctx.send(actor::GatewayAddress{slot.gateway}, Kick{slot.ref(), slot.cep});
+    }
+    slot.take(attach.connection);
+    slot.cid = attach.cid;
+    if (session_.value == 0) {
+        begin_session(slot.cep, ctx);
+        return;
+    }
+    // The connection fences the queues that it is told of. A join of the one before it may still
+    // be under way: this follows right behind it.
+    for (const auto& [queue, membership] : joined_) {
+        if (membership.inc.value == 0) {
+            tell_presence(queue, true, slot.cep, ctx);
         }
-        attempts_.erase(known);
-    } else if (attempts_.size() == settings_->clients_max) {
+    }
+}
+
+// Returns whether it is a late attempt of a connection that its own client has given up.
+bool UserQueue::is_late(const Attach& attach) const {
+    return std::any_of(attempts_.begin(), attempts_.end(), [&](const LastAttempt& last) {
+        return last.cid == attach.cid && attach.attempt_number <= last.number;
+    });
+}
+
+void UserQueue::note_attempt(const Attach& attach) {
+    std::erase_if(attempts_, [&](const LastAttempt& last) { return last.cid == attach.cid; });
+    if (attempts_.size() == settings_->clients_max) {
         attempts_.erase(attempts_.begin());
     }
     attempts_.push_back(LastAttempt{attach.cid, attach.attempt_number});
-    return true;
 }
 
 void UserQueue::take(const Detach& detach, actor::Context& ctx) {
-    if (!current_ || last_cep_ != detach.cep) {
-        return;  // It had lost already.
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        if (slot(i).is_taken && slot(i).cep == detach.cep) {
+            go_away(slot(i), ctx);
+            return;
+        }
     }
-    go_away(ctx);
+    // It had lost already.
 }
 
-void UserQueue::go_away(actor::Context& ctx) {
-    current_.reset();
-    seen_at_ = ctx.now;
-    ctx.wake_at(ctx.now + settings_->resume_time);
+void UserQueue::go_away(Slot& slot, actor::Context& ctx) {
+    slot.is_taken = false;
+    slot.seen_at = ctx.now;
+    if (connection_count() == 0) {
+        ctx.wake_at(ctx.now + settings_->resume_time);
+    }
 }
 
 void UserQueue::take(const Check& check, actor::Context& ctx) {
     using Standing = Checked::Standing;
-    Checked checked{check.connection, Standing::other, last_cep_};
-    if (current_ && current_->connection == check.connection) {
+    Checked checked{check.connection, Standing::no_session, check.cep};
+    if (Slot* slot = slot_of(check.connection)) {
         checked.standing = Standing::current;
-        seen_at_ = ctx.now;
-    } else if (session_.value == 0 || (!current_ && check.cep == last_cep_)) {
-        // It was given up for silent and is not told of anything any more: it must sign in anew.
-        checked.standing = Standing::no_session;
+        checked.cep = slot->cep;
+        slot->seen_at = ctx.now;
+    } else if (session_.value != 0 && check.cep.slot() < slot_count()) {
+        const Slot& lost = this->slot(check.cep.slot());
+        checked.cep = lost.cep;
+        // Else it was given up for silent, and nobody came after it. It is not told of anything any
+        // more: it must sign in anew.
+        if (lost.is_taken || check.cep != lost.cep) {
+            checked.standing = Standing::other;
+        }
     }
     ctx.send(actor::GatewayAddress{check.connection.gateway}, std::move(checked));
 }
 
-void UserQueue::begin_session(actor::Context& ctx) {
+void UserQueue::begin_session(Cep cep, actor::Context& ctx) {
     session_ = SessionId{ctx.next_inc().value};
     for (const auto& [queue, membership] : joined_) {
-        tell_presence(queue, true, ctx);
+        tell_presence(queue, true, cep, ctx);
     }
 }
 
 void UserQueue::end_session(actor::Context& ctx) {
     for (auto i = joined_.begin(); i != joined_.end();) {
         if (i->second.by_server) {
-            tell_presence(i->first, false, ctx);
+            tell_presence(i->first, false, first_slot_.cep, ctx);
             ++i;
         } else {
             leave_behind(i->first, ctx);
@@ -190,13 +284,17 @@ void UserQueue::end_session(actor::Context& ctx) {
         }
     }
     session_ = SessionId{};
-    current_.reset();
-    seen_at_ = {};
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        slot(i).is_taken = false;
+        slot(i).cid = {};
+        slot(i).seen_at = {};
+    }
     attempts_.clear();
 }
 
-void UserQueue::tell_presence(const QueueName& queue, bool is_online, actor::Context& ctx) const {
-    ctx.send(actor::ActorAddress{queue}, queue::Presence{user_, session_, is_online, last_cep_});
+void UserQueue::tell_presence(const QueueName& queue, bool is_online, Cep cep,
+                              actor::Context& ctx) const {
+    ctx.send(actor::ActorAddress{queue}, queue::Presence{user_, session_, is_online, cep});
 }
 
 void UserQueue::leave_behind(const QueueName& queue, actor::Context& ctx) const {
@@ -211,7 +309,10 @@ void UserQueue::leave_behind(const QueueName& queue, actor::Context& ctx) const 
 
 void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Context& ctx) {
     queue::Op op = pass.op;
-    if (!op.sender.is_server && (!current_ || op.sender.cep != last_cep_)) {
+    const Cep cep = op.sender.cep;
+    const bool is_current =
+        cep.slot() < slot_count() && slot(cep.slot()).is_taken && slot(cep.slot()).cep == cep;
+    if (!op.sender.is_server && !is_current) {
         queue::OpReply reply = queue::reply_to(op, pass.queue);
         reply.verdict.kind = queue::Verdict::Kind::fenced;
         reply.verdict.code = ErrorCode::superseded;
@@ -220,12 +321,25 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
     }
     op.sender.session = session_;
     if (op.sender.is_server) {
-        op.sender.cep = last_cep_;  // Whom the backend joins is fenced from the first moment on.
+        op.sender.cep =
+            first_slot_.cep;  // Whom the backend joins is fenced from the first moment on.
     }
-    if (std::holds_alternative<queue::JoinOp>(op.body) && !op.reject_with) {
-        note_join(op, pass.queue);
+    if (auto* join = std::get_if<queue::JoinOp>(&op.body)) {
+        name_fences(*join, op.sender.cep);
+        if (!op.reject_with) {
+            note_join(op, pass.queue);
+        }
     }
     ctx.send(actor::ActorAddress{pass.queue}, std::move(op));
+}
+
+// An op of an older connection may be on its way to where its user was no member until now.
+void UserQueue::name_fences(queue::JoinOp& join, Cep of_sender) const {
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        if (slot(i).cep.inc.value != 0 && slot(i).cep != of_sender) {
+            join.fences.push_back(slot(i).cep);
+        }
+    }
 }
 
 // Noted before it is passed on: whatever happens later, we know where we may be.
@@ -274,23 +388,24 @@ void UserQueue::note_standing(const queue::OpReply& reply, actor::Context& ctx) 
         joined_.insert_or_assign(
             reply.queue, Membership{reply.standing->inc, reply.standing->by_server, is_joining});
     }
-    // Whose op it was learns it from the answer.
-    const auto* asker = std::get_if<ConnectionRef>(&reply.reply_to.who);
-    const bool is_answered = current_ && asker != nullptr && *asker == current_->connection &&
-                             reply.verdict.kind == queue::Verdict::Kind::ok;
     const Inc after = reply.standing ? reply.standing->inc : Inc{};
-    if (before != after && !is_answered) {
+    if (before != after) {
         tell_membership(reply, after.value != 0, ctx);
     }
 }
 
+// Whose op it was learns it from the answer.
 void UserQueue::tell_membership(const queue::OpReply& reply, bool is_member,
                                 actor::Context& ctx) const {
-    if (current_) {
-        ctx.send(
-            actor::GatewayAddress{current_->connection.gateway},
-            MembershipChanged{current_->connection, reply.queue, is_member, reply.leave_reason});
-    }
+    const auto* asker = reply.verdict.kind == queue::Verdict::Kind::ok
+                            ? std::get_if<ConnectionRef>(&reply.reply_to.who)
+                            : nullptr;
+    for_each_connection([&](const Slot& slot) {
+        if (asker == nullptr || *asker != slot.ref()) {
+            ctx.send(actor::GatewayAddress{slot.gateway},
+                     MembershipChanged{slot.ref(), reply.queue, is_member, reply.leave_reason});
+        }
+    });
 }
 
 void UserQueue::take(const QueueEnded& ended) {
@@ -312,14 +427,16 @@ void UserQueue::take(const Tell& tell, actor::Context& ctx) {
     reply.reply_to = tell.reply_to;
     reply.queue = ctx.self();
     reply.user = user_;
-    if (!current_) {
+    if (connection_count() == 0) {
         reply.verdict.kind = queue::Verdict::Kind::rejected;
         reply.verdict.code = ErrorCode::user_offline;
     } else {
         ++told_;
-        reply.verdict.at = Cursor{last_cep_.inc, told_};
-        ctx.send(actor::GatewayAddress{current_->connection.gateway},
-                 Told{current_->connection, ctx.self(), told_, ctx.wall, tell.from, tell.data});
+        reply.verdict.at = Cursor{first_slot_.cep.inc, told_};
+        for_each_connection([&](const Slot& slot) {
+            ctx.send(actor::GatewayAddress{slot.gateway},
+                     Told{slot.ref(), ctx.self(), told_, ctx.wall, tell.from, tell.data});
+        });
     }
     forward(reply, ctx);
 }
@@ -333,10 +450,9 @@ void UserQueue::take(const Disconnect& disconnect, actor::Context& ctx) {
         reply.verdict.kind = queue::Verdict::Kind::rejected;
         reply.verdict.code = ErrorCode::user_offline;
     } else {
-        if (current_) {
-            ctx.send(actor::GatewayAddress{current_->connection.gateway},
-                     Kick{current_->connection, last_cep_, true});
-        }
+        for_each_connection([&](const Slot& slot) {
+            ctx.send(actor::GatewayAddress{slot.gateway}, Kick{slot.ref(), slot.cep, true});
+        });
         end_session(ctx);
     }
     forward(reply, ctx);
@@ -347,7 +463,7 @@ void UserQueue::take(const ReadUser& read, actor::Context& ctx) {
     report.request = read.request;
     report.is_known = !is_absent();
     report.is_online = session_.value != 0;
-    report.connections = current_ ? 1 : 0;
+    report.connections = static_cast<std::uint32_t>(connection_count());
     report.session = session_;
     for (const auto& [queue, membership] : joined_) {
         report.joined.push_back(Joined{queue, membership.inc});

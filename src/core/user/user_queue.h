@@ -11,6 +11,7 @@
 
 #include <boost/container/flat_map.hpp>
 
+#include "base/rare_list.h"
 #include "core/actor/actor.h"
 #include "core/user/messages.h"
 
@@ -28,16 +29,20 @@ struct UserSettings {
     Duration silent_time = std::chrono::milliseconds{37'500};
     std::size_t joined_max = 64;   ///< queues that one user is in
     std::size_t clients_max = 16;  ///< client programs whose last attempt number is kept
+    Logins logins = Logins::newest;
+    std::size_t devices_max = 3;  ///< connections at once, for Logins::devices; at most clients_max
 };
 
-/// A user's own queue, `/user/alice`: arbitrates the user's connections (the newest wins), holds
-/// the session, and the list of joined queues. GUARANTEES.md 5.4 is its table.
+/// A user's own queue, `/user/alice`: arbitrates the user's connections (UserSettings::logins),
+/// holds the session, and the list of joined queues. GUARANTEES.md 5.4 is its table.
 ///
-/// Owns:       the connection epoch (cep), the session, the list of joined queues.
-/// Invariants: at most one connection is current; its cep is larger than all before it. `session_`
-///             is set from the first attach to T_resume after the last connection; `current_` is
-///             set only within it. What the user joined itself is left when the session ends; what
-///             the backend joined stays. On line, for members and in reports, is who has a session.
+/// Owns:       the slots, with their connection epochs (cep); the session; the list of joined
+///             queues.
+/// Invariants: at most one connection is current in a slot; its cep is larger than all before it in
+///             any slot. There is one slot, but for Logins::devices. `session_` is set from the
+///             first attach to T_resume after the last connection; connections are current only
+///             within it. What the user joined itself is left when the session ends; what the
+///             backend joined stays. On line, for members and in reports, is who has a session.
 /// In:         Attach, Detach, Check, Pass, QueueEnded, Tell, Disconnect, ReadUser, queue::OpReply,
 ///             Wake; what is meant for other queues (Op, Subscribe, Fence, Read) is refused.
 /// Out:        Attached, Stale, Checked, Kick, MembershipChanged, Told, UserReport, queue::Op,
@@ -45,6 +50,23 @@ struct UserSettings {
 /// Files:      user_queue.cc, user_queue_saved.cc.
 class UserQueue final : public actor::Actor {
 public:
+    /// A place for one connection, and the client program whose place it is in this session.
+    struct Slot {
+        Cep cep;  ///< the last one given out here; inc 0: none yet
+        ConnectionId connection;
+        ShardId gateway;
+        bool is_taken = false;  ///< by that connection of that gateway: it is current
+        Cid cid;                ///< none: it was nobody's in this session
+        Instant seen_at;        ///< when the connection was last heard of, or since when it is away
+
+        [[nodiscard]] ConnectionRef ref() const noexcept { return {gateway, connection}; }
+        void take(const ConnectionRef& by) noexcept {
+            connection = by.connection;
+            gateway = by.gateway;
+            is_taken = true;
+        }
+    };
+
     explicit UserQueue(std::shared_ptr<const UserSettings> settings, UserId user);
 
     void step(const actor::Event& event, actor::Context& ctx) override;
@@ -58,10 +80,6 @@ public:
         std::string_view state);
 
 private:
-    struct Current {
-        ConnectionRef connection;  ///< its cep is last_cep_
-        Cid cid;
-    };
     /// A queue that the user is in, or may be soon.
     struct Membership {
         Inc inc;  ///< 0: not in it
@@ -86,23 +104,41 @@ private:
     void refuse(const actor::Message& message, actor::Context& ctx) const;
 
     void note_standing(const queue::OpReply& reply, actor::Context& ctx);
-    [[nodiscard]] bool note_attempt(const Attach& attach);
+    [[nodiscard]] bool is_late(const Attach& attach) const;
+    void note_attempt(const Attach& attach);
     void note_join(queue::Op& op, const QueueName& queue);
-    void go_away(actor::Context& ctx);
-    void begin_session(actor::Context& ctx);
+    void name_fences(queue::JoinOp& join, Cep of_sender) const;
+    void take_over(Slot& slot, const Attach& attach, actor::Context& ctx);
+    void go_away(Slot& slot, actor::Context& ctx);
+    void begin_session(Cep cep, actor::Context& ctx);
     void end_session(actor::Context& ctx);
     void leave_behind(const QueueName& queue, actor::Context& ctx) const;
-    void tell_presence(const QueueName& queue, bool is_online, actor::Context& ctx) const;
+    void tell_presence(const QueueName& queue, bool is_online, Cep cep, actor::Context& ctx) const;
     void tell_membership(const queue::OpReply& reply, bool is_member, actor::Context& ctx) const;
+
+    // The first slot is in the object: that of a user who may have one connection. The others are
+    // made when they are taken.
+    [[nodiscard]] std::size_t slot_count() const noexcept { return 1 + more_slots_.size(); }
+    [[nodiscard]] Slot& slot(std::size_t index) noexcept {
+        return index == 0 ? first_slot_ : more_slots_.begin()[index - 1];
+    }
+    [[nodiscard]] const Slot& slot(std::size_t index) const noexcept {
+        return index == 0 ? first_slot_ : more_slots_.begin()[index - 1];
+    }
+    [[nodiscard]] Slot* slot_of(const ConnectionRef& connection) noexcept;
+    [[nodiscard]] std::size_t connection_count() const noexcept;
+    [[nodiscard]] Slot& slot_for(Cid cid);
+    [[nodiscard]] Cep next_cep(const Slot& slot, actor::Context& ctx) const;
+    template <typename Act>
+    void for_each_connection(Act act) const;
 
     [[nodiscard]] bool read_saved(const proto::UserQueueState& saved, Instant now);
 
     std::shared_ptr<const UserSettings> settings_;
     UserId user_;
-    Cep last_cep_;  ///< the largest one given out; its inc is this user queue's
     SessionId session_;
-    std::optional<Current> current_;
-    Instant seen_at_;  ///< in a session: when `current_` was last heard of, or since when away
+    Slot first_slot_;  ///< the inc of its cep is this user queue's
+    RareList<Slot> more_slots_;
     std::vector<LastAttempt> attempts_;  ///< the newest client last
     boost::container::flat_map<QueueName, Membership, NameOrder> joined_;
     Seq told_ = 0;

@@ -1,6 +1,7 @@
 // How a user queue is written into a snapshot and read again.
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,20 +15,53 @@ using actor::from_saved;
 using actor::to_saved;
 using State = proto::UserQueueState;
 
+namespace {
+
+void write(const UserQueue::Slot& slot, Instant now, State::Slot& saved) {
+    saved.set_cep_counter(slot.cep.counter);
+    if (slot.is_taken) {
+        auto& current = *saved.mutable_current();
+        current.set_gateway(slot.gateway.value);
+        current.set_connection(slot.connection.value);
+    }
+    if (slot.cid != Cid{}) {
+        auto& client = *saved.mutable_client();
+        client.set_cid_high(slot.cid.high);
+        client.set_cid_low(slot.cid.low);
+        client.set_seen_at_us(to_saved(slot.seen_at, now));
+    }
+}
+
+std::optional<UserQueue::Slot> read(const State::Slot& saved, Inc inc, Instant now) {
+    UserQueue::Slot slot;
+    slot.cep = Cep{inc, saved.cep_counter()};
+    if (saved.has_current()) {
+        const auto& current = saved.current();
+        if (current.gateway() > std::numeric_limits<std::uint16_t>::max() || !saved.has_client()) {
+            return std::nullopt;
+        }
+        slot.take({ShardId{static_cast<std::uint16_t>(current.gateway())},
+                   ConnectionId{current.connection()}});
+    }
+    if (saved.has_client()) {
+        const auto seen_at = from_saved(saved.client().seen_at_us(), now);
+        slot.cid = Cid{saved.client().cid_high(), saved.client().cid_low()};
+        if (!seen_at || slot.cid == Cid{}) {
+            return std::nullopt;
+        }
+        slot.seen_at = *seen_at;
+    }
+    return slot;
+}
+
+}  // namespace
+
 void UserQueue::save(Instant now, std::string& out) const {
     State saved;
-    saved.set_cep_inc(last_cep_.inc.value);
-    saved.set_cep_counter(last_cep_.counter);
+    saved.set_cep_inc(first_slot_.cep.inc.value);
     saved.set_session(session_.value);
-    if (current_) {
-        auto& current = *saved.mutable_current();
-        current.set_gateway(current_->connection.gateway.value);
-        current.set_connection(current_->connection.connection.value);
-        current.set_cid_high(current_->cid.high);
-        current.set_cid_low(current_->cid.low);
-    }
-    if (session_.value != 0) {
-        saved.set_seen_at_us(to_saved(seen_at_, now));
+    for (std::size_t i = 0; i < slot_count() && first_slot_.cep.inc.value != 0; ++i) {
+        write(slot(i), now, *saved.add_slots());
     }
     for (const auto& each : attempts_) {
         auto& attempt = *saved.add_attempts();
@@ -58,26 +92,23 @@ std::unique_ptr<UserQueue> UserQueue::restore(std::shared_ptr<const UserSettings
 }
 
 bool UserQueue::read_saved(const State& saved, Instant now) {
-    last_cep_ = Cep{Inc{saved.cep_inc()}, saved.cep_counter()};
     session_ = SessionId{saved.session()};
-    if (saved.has_current()) {
-        const auto& current = saved.current();
-        if (current.gateway() > std::numeric_limits<std::uint16_t>::max()) {
+    for (int i = 0; i < saved.slots_size(); ++i) {
+        auto slot = read(saved.slots(i), Inc{saved.cep_inc()}, now);
+        if (!slot || slot->cep.slot() != i) {
             return false;
         }
-        current_ = Current{{ShardId{static_cast<std::uint16_t>(current.gateway())},
-                            ConnectionId{current.connection()}},
-                           Cid{current.cid_high(), current.cid_low()}};
-    }
-    if (saved.has_seen_at_us()) {
-        const auto seen_at = from_saved(saved.seen_at_us(), now);
-        if (!seen_at) {
-            return false;
+        if (i == 0) {
+            first_slot_ = *slot;
+        } else {
+            more_slots_.push(*slot);
         }
-        seen_at_ = *seen_at;
     }
-    const bool is_in_session = session_.value != 0;
-    if (saved.has_seen_at_us() != is_in_session || (current_ && !is_in_session)) {
+    bool is_in_use = false;
+    for (std::size_t i = 0; i < slot_count(); ++i) {
+        is_in_use = is_in_use || slot(i).cid != Cid{};
+    }
+    if (is_in_use != (session_.value != 0) || (saved.cep_inc() == 0) != (saved.slots_size() == 0)) {
         return false;
     }
     for (const auto& each : saved.attempts()) {

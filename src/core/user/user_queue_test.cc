@@ -1,5 +1,6 @@
 // Long because: every line of the table of user queues has its story here, on one bench.
-// GUARANTEES.md 5.4, line by line, without the policies and the mailbox, which are still to come.
+// GUARANTEES.md 5.4, line by line, but for the policies (logins_test.cc), and without the mailbox,
+// which is still to come.
 #include "core/user/user_queue.h"
 
 #include <chrono>
@@ -11,7 +12,7 @@
 
 #include <doctest/doctest.h>
 
-#include "core/actor/test_bench.h"
+#include "core/user/user_queue_test_bench.h"
 
 namespace muster::user {
 namespace {
@@ -19,109 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using queue::OpReply;
 using queue::Verdict;
-
-const QueueName room{"/room/1"};
-const QueueName hall{"/hall"};
-const Cid phone{1, 1};
-const Cid laptop{2, 2};
-
-ConnectionRef connection(std::uint16_t gateway, std::uint64_t id) {
-    return {ShardId{gateway}, ConnectionId{id}};
-}
-
-/// Alice's user queue, driven by hand: by gateways, queues and the service.
-struct Bench : actor::Bench {
-    explicit Bench(UserSettings with = {})
-        : actor::Bench(nullptr, QueueName("/user/alice")),
-          settings(std::make_shared<const UserSettings>(with)) {
-        actor = std::make_unique<UserQueue>(settings, user);
-    }
-
-    // ---- Connections ----
-
-    void attach(ConnectionRef from, Cid cid = phone, std::uint64_t attempt = 1) {
-        step(actor::GatewayAddress{from.gateway}, Attach{from, user, cid, attempt});
-    }
-    /// Signs in a new client program and returns what it was given.
-    Attached sign_in(ConnectionRef from = connection(0, 1), Cid cid = phone,
-                     std::uint64_t attempt = 1) {
-        attach(from, cid, attempt);
-        return only<Attached>();
-    }
-    void detach(Cep cep) { step(actor::GatewayAddress{}, Detach{user, cep}); }
-
-    // ---- Ops that pass ----
-
-    queue::Op op_of(const Attached& by, queue::OpBody body) const {
-        queue::Op op;
-        op.sender = {user, false, phone, by.cep, {}};
-        op.reply_to = {by.connection, 17};
-        op.number = 3;
-        op.body = std::move(body);
-        return op;
-    }
-    queue::Op server_op(queue::OpBody body) const {
-        queue::Op op;
-        op.sender.is_server = true;
-        op.reply_to = {RequestId{9}, {}};
-        op.body = std::move(body);
-        return op;
-    }
-    void pass_on(const QueueName& to, queue::Op op) {
-        const auto* from = std::get_if<ConnectionRef>(&op.reply_to.who);
-        step(from != nullptr ? actor::Address{actor::GatewayAddress{from->gateway}}
-                             : actor::Address{actor::ServiceAddress{}},
-             Pass{to, std::move(op)});
-    }
-    queue::OpBody join_body() const { return queue::JoinOp{user, {}, {}}; }
-    queue::OpBody leave_body(queue::LeaveReason reason = queue::LeaveReason::left) const {
-        return queue::LeaveOp{user, reason};
-    }
-
-    /// The queue's answer to `op`: OK, after which alice is its member since `inc` (0: is none).
-    void answer(const QueueName& from, const queue::Op& op, Inc inc, bool by_server = false) {
-        OpReply reply = queue::reply_to(op, from);
-        reply.verdict.at = {inc, 5};
-        if (inc.value != 0) {
-            reply.standing = queue::Standing{inc, by_server};
-        }
-        step(actor::ActorAddress{from}, std::move(reply));
-    }
-    void answer_rejected(const QueueName& from, const queue::Op& op, ErrorCode code,
-                         std::optional<queue::Standing> standing = {}) {
-        OpReply reply = queue::reply_to(op, from);
-        reply.verdict.kind = Verdict::Kind::rejected;
-        reply.verdict.code = code;
-        reply.standing = standing;
-        step(actor::ActorAddress{from}, std::move(reply));
-    }
-    /// Joins from the connection `by`, from its asking to its answer.
-    void join(const Attached& by, const QueueName& to = room, Inc inc = Inc{70}) {
-        const auto op = op_of(by, join_body());
-        pass_on(to, op);
-        answer(to, op, inc);
-    }
-    void join_by_server(const QueueName& to = room, Inc inc = Inc{70}) {
-        const auto op = server_op(join_body());
-        pass_on(to, op);
-        answer(to, op, inc, true);
-    }
-
-    UserReport report() {
-        step(actor::ServiceAddress{}, ReadUser{RequestId{1}});
-        return only<UserReport>();
-    }
-    std::vector<std::string> joined() {
-        std::vector<std::string> lines;
-        for (const auto& each : report().joined) {
-            lines.push_back(std::string(each.queue.text()) + " " + std::to_string(each.inc.value));
-        }
-        return lines;
-    }
-
-    UserId user{"alice"};
-    std::shared_ptr<const UserSettings> settings;
-};
 
 using Lines = std::vector<std::string>;
 
@@ -314,28 +212,20 @@ TEST_CASE("what the server joined stays when the session ends, and is told of pr
 
 // ---- Checks ----------------------------------------------------------------------------------
 
-Checked check(Bench& bench, ConnectionRef from, Cep cep) {
-    bench.step(actor::GatewayAddress{from.gateway}, Check{from, cep});
-    CHECK(bench.outbox.size() == 1);
-    CHECK(bench.gateways_sent<Checked>() == std::vector{from.gateway});
-    CHECK(bench.only<Checked>().connection == from);
-    return bench.only<Checked>();
-}
-
 TEST_CASE("a connection that asks is told whether it is current, or who is, or that nobody is") {
     using Standing = Checked::Standing;
     Bench bench;
-    CHECK(check(bench, connection(3, 1), Cep{Inc{5}, 1}).standing == Standing::no_session);
+    CHECK(bench.check(connection(3, 1), Cep{Inc{5}, 1}).standing == Standing::no_session);
     CHECK(bench.actor->is_absent());
     const auto first = bench.sign_in(connection(0, 1), phone);
     const auto second = bench.sign_in(connection(4, 2), laptop);
-    CHECK(check(bench, connection(4, 2), second.cep).standing == Standing::current);
-    CHECK(check(bench, connection(0, 1), first.cep).standing == Standing::other);
+    CHECK(bench.check(connection(4, 2), second.cep).standing == Standing::current);
+    CHECK(bench.check(connection(0, 1), first.cep).standing == Standing::other);
     CHECK(bench.only<Checked>().cep == second.cep);
     bench.detach(second.cep);
-    CHECK(check(bench, connection(0, 1), first.cep).standing == Standing::other);
+    CHECK(bench.check(connection(0, 1), first.cep).standing == Standing::other);
     bench.pass(120s);
-    CHECK(check(bench, connection(0, 1), first.cep).standing == Standing::no_session);
+    CHECK(bench.check(connection(0, 1), first.cep).standing == Standing::no_session);
 }
 
 TEST_CASE("a connection of which nothing is heard for 37.5 s is gone, and the session after it") {
@@ -344,7 +234,7 @@ TEST_CASE("a connection of which nothing is heard for 37.5 s is gone, and the se
     const auto attached = bench.sign_in(connection(3, 1));
     CHECK_FALSE(bench.wake_at.has_value());  // An idle user costs no timer.
     bench.pass(30s);
-    check(bench, connection(3, 1), attached.cep);
+    bench.check(connection(3, 1), attached.cep);
     CHECK(bench.actor->overdue_at() == bench.now + 37'500ms);
     bench.pass(37'500ms - 1us);
     bench.wake();
@@ -356,7 +246,7 @@ TEST_CASE("a connection of which nothing is heard for 37.5 s is gone, and the se
     CHECK(bench.report().is_online);
     CHECK_FALSE(bench.actor->overdue_at().has_value());
     // It was not gone after all: it has missed what it was to be told, and signs in anew.
-    CHECK(check(bench, connection(3, 1), attached.cep).standing == Checked::Standing::no_session);
+    CHECK(bench.check(connection(3, 1), attached.cep).standing == Checked::Standing::no_session);
     bench.pass(120s);
     CHECK(bench.actor->is_absent());
 }
@@ -366,7 +256,7 @@ TEST_CASE("an attach that is repeated is a sign of life, too; a lost one's check
     const auto first = bench.sign_in(connection(0, 1), phone);
     const auto second = bench.sign_in(connection(0, 2), laptop);
     bench.pass(10s);
-    check(bench, connection(0, 1), first.cep);
+    bench.check(connection(0, 1), first.cep);
     CHECK(bench.actor->overdue_at() == bench.now + 27'500ms);
     bench.attach(connection(0, 2), laptop);
     CHECK(bench.only<Attached>().cep == second.cep);
@@ -867,12 +757,6 @@ TEST_CASE("a wake that nobody asked for changes nothing") {
 
 // ---- Snapshots -------------------------------------------------------------------------------
 
-std::string saved(const Bench& bench) {
-    std::string bytes;
-    bench.actor->save(bench.now, bytes);
-    return bytes;
-}
-
 TEST_CASE("a snapshot gives the same user queue, on a machine with another clock") {
     Bench bench;
     const auto attached = bench.sign_in(connection(3, 1), phone, 7);
@@ -885,12 +769,12 @@ TEST_CASE("a snapshot gives the same user queue, on a machine with another clock
         bench.detach(attached.cep);
         bench.pass(100s);
     }
-    const std::string bytes = saved(bench);
+    const std::string bytes = bench.saved();
     Bench other;
     other.now = Instant{5s};
     other.actor = UserQueue::restore(other.settings, other.user, other.now, bytes);
     REQUIRE(other.actor != nullptr);
-    CHECK(saved(other) == bytes);
+    CHECK(other.saved() == bytes);
     CHECK(other.joined() == Lines{"/hall 80", "/room/1 70", "/room/2 0"});
     other.latest_inc = bench.latest_inc;
     other.attach(connection(0, 2), phone, 7);
@@ -904,7 +788,7 @@ TEST_CASE("a session that was away when it was saved ends at the time it would h
     bench.detach(bench.sign_in().cep);
     bench.pass(100s);
     Bench other;
-    other.actor = UserQueue::restore(other.settings, other.user, other.now, saved(bench));
+    other.actor = UserQueue::restore(other.settings, other.user, other.now, bench.saved());
     REQUIRE(other.actor != nullptr);
     other.wake_at = other.now + 20s;  // The bucket's snapshot keeps it.
     other.pass(20s - 1us);
@@ -917,7 +801,7 @@ TEST_CASE("damaged bytes give no user queue") {
     Bench bench;
     const auto attached = bench.sign_in();
     bench.join(attached);
-    const std::string bytes = saved(bench);
+    const std::string bytes = bench.saved();
     const auto restored = [&](std::string_view state) {
         return UserQueue::restore(bench.settings, bench.user, bench.now, state) != nullptr;
     };
