@@ -138,10 +138,13 @@ private:
         std::optional<std::uint64_t> request;
         std::optional<Cursor> cursor;
     };
-    /// The last answered leave of a queue.
+    /// The leaves of a queue, by their numbers.
     struct Left {
         QueueName queue;
-        std::optional<std::uint64_t> request;
+        OpNumber asked = 0;     ///< the last one, …
+        Inc asked_inc;          ///< … to this history
+        Inc inc;                ///< of the answered one …
+        OpNumber answered = 0;  ///< … with the highest number
     };
     static constexpr std::size_t left_max = 16;
     /// What only the time before WELCOME needs.
@@ -207,6 +210,8 @@ private:
     void follow(const QueueName& queue, std::optional<std::uint64_t> request,
                 std::optional<Cursor> cursor, bool is_member, Context& ctx, Inc joined = {});
     void unfollow(const QueueName& queue, Context& ctx);
+    Left& left(const QueueName& queue);
+    [[nodiscard]] bool is_left(const queue::OpReply& reply);
     [[nodiscard]] bool ends_stream(const queue::OpReply& reply);
     void answer_overtaken(const QueueName& queue, Context& ctx);
     [[nodiscard]] std::size_t wanted_count() const noexcept;

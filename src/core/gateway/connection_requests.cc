@@ -278,6 +278,11 @@ void Connection::send_op(const wire::ClientFrame& frame, const QueueName& queue,
     }
     if (frame.op == wire::ClientOp::leave) {
         op.body = queue::LeaveOp{user_, queue::LeaveReason::left};
+        if (op.number != 0) {
+            Left& last = left(queue);
+            last.asked = op.number;
+            last.asked_inc = op.inc;
+        }
         ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
                  user::Pass{queue, std::move(op)});
         return;
@@ -335,10 +340,10 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
     switch (verdict.kind) {
         case queue::Verdict::Kind::ok:
             // A repeated join may be that of somebody who has been removed since.
-            if (reply.what == queue::OpReply::What::join && reply.standing) {
+            if (reply.what == queue::OpReply::What::join && reply.standing && !is_left(reply)) {
                 follow(reply.queue, request, cursor, true, ctx, reply.standing->inc);
             } else {
-                if (reply.what == queue::OpReply::What::leave && ends_stream(reply)) {
+                if (ends_stream(reply)) {
                     unfollow(reply.queue, ctx);
                 }
                 say(wire::OkFrame{request, seq_of(verdict), std::nullopt}, ctx);
@@ -360,22 +365,48 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
     }
 }
 
-// A leave that was sent twice is answered twice; between the two its client may have begun another
-// stream of the queue, which the second answer must not end.
-bool Connection::ends_stream(const queue::OpReply& reply) {
-    const auto request = reply.reply_to.request;
-    const auto before = std::find_if(left_.begin(), left_.end(),
-                                     [&](const Left& l) { return l.queue == reply.queue; });
-    if (before == left_.end()) {
-        if (left_.size() == left_max) {
-            left_.erase(left_.begin());
-        }
-        left_.push(Left{reply.queue, request});
-        return true;
+Connection::Left& Connection::left(const QueueName& queue) {
+    const auto found = std::find_if(left_.begin(), left_.end(),
+                                    [&](const Left& left) { return left.queue == queue; });
+    if (found != left_.end()) {
+        return *found;
     }
-    const bool is_copy = request && before->request == request && !reply.verdict.is_new;
-    before->request = request;
-    return !is_copy;
+    if (left_.size() == left_max) {
+        left_.erase(left_.begin());
+    }
+    Left left;
+    left.queue = queue;
+    left_.push(std::move(left));
+    return *(left_.end() - 1);
+}
+
+/// Returns whether a leave with a higher number has been answered already.
+bool Connection::is_left(const queue::OpReply& reply) {
+    return reply.number != 0 && std::any_of(left_.begin(), left_.end(), [&](const Left& left) {
+               return left.queue == reply.queue && left.inc == reply.verdict.at.inc &&
+                      reply.number <= left.answered;
+           });
+}
+
+// A leave that was sent twice is answered twice; between the two its client may have begun another
+// stream of the queue, which the second answer must not end. And one that was withdrawn too late is
+// answered past the user queue first: before the joins that came before it.
+bool Connection::ends_stream(const queue::OpReply& reply) {
+    const bool is_leave = reply.what == queue::OpReply::What::leave;
+    const bool is_withdrawn = reply.what == queue::OpReply::What::other && reply.number != 0 &&
+                              std::any_of(left_.begin(), left_.end(), [&](const Left& left) {
+                                  return left.queue == reply.queue && left.asked == reply.number &&
+                                         left.asked_inc == reply.verdict.at.inc;
+                              });
+    if ((!is_leave && !is_withdrawn) || is_left(reply)) {
+        return false;
+    }
+    if (reply.number != 0) {
+        Left& known = left(reply.queue);
+        known.inc = reply.verdict.at.inc;
+        known.answered = reply.number;
+    }
+    return true;
 }
 
 void Connection::take(const user::MembershipChanged& changed, Context& ctx) {

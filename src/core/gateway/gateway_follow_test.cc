@@ -240,6 +240,54 @@ TEST_CASE("who has joined a younger history than the replica knows waits until t
     CHECK(has(alice.next(), R"("op":"reset")"));
 }
 
+TEST_CASE("a leave that was withdrawn too late ends the stream, and with it the joins before it") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    room.join(alice, 3, R"(,"n":3,"inc":7)");
+    room.queue.answer();
+    static_cast<void>(alice.next());
+    room.bench.peers.say(alice, R"({"op":"join","i":4,"n":4,"inc":7,"q":"/room/1"})");
+    room.bench.peers.say(alice, R"({"op":"leave","i":5,"n":5,"inc":7,"q":"/room/1"})");
+    const auto passed = room.bench.take_sent<user::Pass>();
+    REQUIRE(passed.size() == 2);
+    room.bench.peers.say(alice, R"({"op":"withdraw","i":5,"n":5,"inc":7,"q":"/room/1"})");
+    // The queue's answer to the no-op goes straight; those to join and leave by way of the user.
+    auto answer = queue::reply_to(room.bench.take_one<queue::Op>(), room.queue.name);
+    answer.verdict.at = {Inc{7}, 5};
+    answer.verdict.is_new = false;
+    room.bench.deliver(answer);
+    CHECK(alice.next() == R"({"op":"ok","i":5,"seq":5})");
+    room.queue.post("6");
+    CHECK(alice.texts.empty());
+    auto joined = queue::reply_to(passed[0].op, room.queue.name);
+    joined.verdict.at = {Inc{7}, 4};
+    joined.standing = queue::Standing{Inc{7}};
+    room.bench.deliver(joined);
+    CHECK(alice.next() == R"({"op":"ok","i":4,"seq":4})");
+    auto left = queue::reply_to(passed[1].op, room.queue.name);
+    left.verdict.at = {Inc{7}, 5};
+    room.bench.deliver(left);
+    CHECK(alice.next() == R"({"op":"ok","i":5,"seq":5})");
+    room.queue.post("7");
+    CHECK(alice.texts.empty());
+}
+
+TEST_CASE("an op that has the number of a leave in an earlier history ends no stream") {
+    ListenedRoom room;
+    TestPeer& alice = room.listener("alice");
+    room.queue.answer();
+    static_cast<void>(alice.next());
+    room.bench.peers.say(alice, R"({"op":"leave","i":5,"n":5,"inc":6,"q":"/room/1"})");
+    room.bench.peers.say(alice,
+                         R"({"op":"send","i":6,"n":5,"inc":7,"q":"/room/1","m":"chat","d":1})");
+    auto answer = queue::reply_to(room.bench.take_one<queue::Op>(), room.queue.name);
+    answer.verdict.at = {Inc{7}, 5};
+    room.bench.deliver(answer);
+    CHECK(alice.next() == R"({"op":"ok","i":6,"seq":5})");
+    room.queue.post("6");
+    CHECK(has(alice.next(), R"("op":"msg")"));
+}
+
 TEST_CASE("the second answer to a leave that was sent twice ends no later stream") {
     ListenedRoom room;
     TestPeer& alice = room.bench.user("alice");
@@ -250,15 +298,18 @@ TEST_CASE("the second answer to a leave that was sent twice ends no later stream
         queue::OpReply reply;
         reply.reply_to = {ref_of(alice), static_cast<std::uint64_t>(request)};
         reply.queue = room.queue.name;
+        reply.number = static_cast<OpNumber>(request);
         reply.what = queue::OpReply::What::leave;
         reply.verdict.at = room.queue.content.at;
         reply.verdict.is_new = is_new;
         room.bench.deliver(reply);
         CHECK(has(alice.next(), fmt::format(R"({{"op":"ok","i":{})", request)));
     };
+    answer_leave(3, true);
     answer_leave(4, true);
     room.listen(alice, 5);
     CHECK(has(alice.next(), R"("op":"joined","i":5)"));
+    answer_leave(3, false);
     answer_leave(4, false);
     room.queue.post("6");
     CHECK(has(alice.next(), R"("op":"msg")"));
