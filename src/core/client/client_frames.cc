@@ -142,8 +142,10 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
         return breach(ctx, ErrorCode::protocol,
                       fmt::format("{} was joined at an older place than it was left", name.text()));
     }
-    if (!is_old && role_ == Role::current) {
+    if (role_ == Role::current && (!is_old || op != nullptr)) {
         queue.is_member = frame.member;
+    }
+    if (!is_old && role_ == Role::current) {
         queue.follow = Follow::live;
         queue.seen = frame.at.seq;
         if (!queue.mirror.replace(frame)) {
@@ -154,15 +156,10 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     if (op != nullptr) {
         accepted(name, queue, *op, is_old ? std::nullopt : std::optional{frame.at}, ctx);
-        if (!is_old && !frame.member && queue.is_member) {
-            // The answer to a join sent again, and meanwhile we were removed.
-            queue.is_member = false;
-            queue.wants_to_join = false;
-        }
     } else if (!frame.request && role_ == Role::current) {
         stay_member(queue);
     }
-    if (!queue.is_wanted()) {
+    if (!queue.is_wanted() && queue.follow != Follow::none) {
         stop_stream(queue);  // Who was a member, and is none any more, is let listen by a resume.
     }
     return State::up;

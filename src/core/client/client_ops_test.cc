@@ -514,6 +514,25 @@ TEST_CASE("whether a rejected join was counted is found out by one op at a time"
     }
 }
 
+TEST_CASE("an op of a guessed number that was given up is withdrawn where nobody had counted it") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{});
+    bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::forbidden));
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));  // The backend's doing.
+    const OpId id = bench.submit(room, say("1"));
+    const auto send = bench.sent(ClientOp::send)->request;
+    CHECK(bench.sent(ClientOp::send)->number == 2);
+    bench.step(GiveUp{id});
+    bench.receive(Bench::err(send, ErrorCode::expired));
+    REQUIRE(bench.verdict() != nullptr);
+    CHECK(bench.verdict()->outcome == Outcome::rejected);
+    CHECK(bench.verdict()->code == ErrorCode::withdrawn);
+    bench.submit(room, say("2"));
+    CHECK(bench.client.state() == Client::State::up);
+    CHECK(bench.sent(ClientOp::send)->number == 1);
+}
+
 TEST_CASE("who is led back to an inc goes on counting there") {
     Bench bench = bench_in_room();
     bench.submit(room, say());

@@ -211,13 +211,15 @@ void Client::accepted(const QueueName&, Queue& queue, Op& op, std::optional<Curs
                       Context& ctx) {
     const std::optional<Inc> inc = at ? std::optional{at->inc} : std::nullopt;
     const Op done = queue.line.settle_ok(op, inc, ctx.now);
-    if (std::holds_alternative<Join>(done.body)) {
-        queue.is_member = true;
+    if (std::holds_alternative<Join>(done.body) && !queue.is_member) {
+        queue.wants_to_join = queue.line.ends_joined();  // Somebody has removed us since.
     } else if (std::holds_alternative<Leave>(done.body)) {
         queue.is_member = false;
         stream_ended(queue);  // Also of who listened as well.
     } else if (std::holds_alternative<Unlisten>(done.body) && !queue.is_member) {
         stream_ended(queue);  // Also one that the hello had asked for, and that had not begun.
+    } else if (std::holds_alternative<Unlisten>(done.body) && queue.follow == Follow::resuming) {
+        queue.follow = Follow::asked;  // The same, if we are no member any more.
     }
     if (!queue.is_wanted() && queue.follow != Follow::none) {
         stop_stream(queue);
@@ -233,28 +235,30 @@ void Client::rejected(const QueueName& name, Queue& queue, Op& op, const wire::E
                       Context& ctx) {
     OpLine& line = queue.line;
     const bool is_gone = frame.code == ErrorCode::gone;
-    const bool is_expired = frame.code == ErrorCode::expired;
+    const bool is_unguessed = frame.code == ErrorCode::expired && line.forget_guess(op);
+    const bool is_expired = frame.code == ErrorCode::expired && !is_unguessed;
+    const ErrorCode code = is_unguessed ? ErrorCode::withdrawn : frame.code;
     if ((is_gone && line.rebind_join(op, ctx.now)) ||
         (is_expired && line.renumber_guess(op, ctx.now))) {
         return;
     }
     const Op done = is_gone      ? line.settle_gone(op, ctx.now)
                     : is_expired ? line.settle(op, ctx.now)
-                                 : line.settle_rejected(op, frame.code, ctx.now);
+                                 : line.settle_rejected(op, code, ctx.now);
     is_cid_worn_ = is_cid_worn_ || (is_expired && done.number != 0);
     if (done.id.value != 0 && done.intent != OpLine::Intent::fill) {
         ctx.outbox.emplace_back(
             Verdict{.id = done.id,
                     .outcome = is_gone || is_expired ? Outcome::unknown : Outcome::rejected,
-                    .code = frame.code,
+                    .code = code,
                     .detail = std::string{frame.detail},
                     .current = frame.current});
     }
     if (!is_expired && done.intent == OpLine::Intent::apply) {
-        not_wanted_any_more(name, queue, done, frame.code, frame.detail, ctx);
+        not_wanted_any_more(name, queue, done, code, frame.detail, ctx);
     }
     follow_no_more(queue);
-    drop_hopeless(queue, frame.code, ctx);
+    drop_hopeless(queue, code, ctx);
 }
 
 /// A join or listen has failed: nobody wants any longer what it was to bring.

@@ -192,6 +192,20 @@ TEST_CASE("a join answered again to who was removed since does not make a member
     CHECK(bench.all_sent(ClientOp::join).empty());
 }
 
+TEST_CASE("an OK without a stream makes no member") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{});
+    wire::OkFrame frame = ok(bench.sent(ClientOp::join)->request);
+    frame.seq = 9;
+    bench.receive(frame);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK_FALSE(bench.client.is_member(room));
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.all_sent(ClientOp::join).empty());
+}
+
 TEST_CASE("RESET replaces the state, unless it is older than the cursor") {
     Bench bench = bench_in_room();
     bench.receive(reset({Inc{7}, 9}, "behind"));
@@ -453,6 +467,10 @@ TEST_CASE("a listen that is given up while a join waits behind it: its stream is
 
 TEST_CASE("an unlisten that meets a resume before it begins ends it: nothing waits for its joined") {
     Bench bench = bench_that_listens();
+    SUBCASE("of a listener") {}
+    SUBCASE("of somebody who was a member, and is none any more") {
+        bench.join(room, {Inc{7}, 3});
+    }
     bench.submit(room, say("1"));
     bench.cut();
     bench.submit(room, Unlisten{});

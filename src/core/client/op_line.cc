@@ -315,6 +315,16 @@ OpLine::Op OpLine::settle(Op& op, Instant now) { return take(op, now); }
 
 OpLine::Op OpLine::take(Op& op, Instant now) {
     const auto at = std::ranges::find_if(open_, [&op](const Op& other) { return &other == &op; });
+bool OpLine::forget_guess(const Op& op) noexcept {
+    const bool is_ours = op.inc.value == 0 || op.inc == inc_;
+    if (!is_guess_ || is_wanted(op) || !is_ours || op.number <= 1) {
+        return false;
+    }
+    next_ = 1;
+    is_guess_ = false;
+    return true;
+}
+
     MUSTER_CHECK(at != open_.end());
     const bool was_first = at == open_.begin();
     Op taken = std::move(op);

@@ -143,6 +143,9 @@ public:
     /// EXPIRED: takes `op` back to be numbered from 1, if its number was only guessed. False: it is
     /// the server that has forgotten us.
     [[nodiscard]] bool renumber_guess(Op& op, Instant now);
+    /// The same for one that was given up: true if the queue has never counted it. Numbers begin at
+    /// 1 again.
+    [[nodiscard]] bool forget_guess(const Op& op) noexcept;
 
     /// Takes `op` out, whatever became of it (expired, or an ask that was answered).
     Op settle(Op& op, Instant now);
