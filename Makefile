@@ -31,8 +31,10 @@ bench:  ## Measure, against bench/limit, Redis and NATS; a few minutes: make ben
 	@$(NODE) cmake --preset release && cmake --build --preset bench
 	@scripts/bench $(if $(SHORT),--short)
 
-sim:  ## Run the machines' property tests over many seeds: make sim SEEDS=10000
+sim:  ## Run the simulator, then the machines' property tests, over many seeds: make sim SEEDS=10000
 	@scripts/setup build test
+	@$(NODE) cmake --preset release && cmake --build --preset release --target sim
+	@build/release/sim --seeds $(SEEDS)
 	@$(NODE) cmake --preset dev && cmake --build --preset dev
 	@RC_PARAMS="max_success=$(SEEDS)" ctest --preset dev -R '^src/(core|app/roles)'
 

@@ -1,0 +1,211 @@
+#include "sim/cluster.h"
+
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "sim/state_hash.h"
+
+namespace muster::sim {
+namespace {
+
+constexpr HashKey cluster_key{7, 8};
+constexpr std::uint32_t bucket_count = 8;
+
+/// In which anyone may do anything: `chat` closes for slow listeners, `shout` drops; `scores` and
+/// `positions` hold state.
+queue::Template rooms() {
+    queue::Template rules;
+    rules.match = "/room/*";
+    rules.create = queue::WhoMay::anyone;
+    rules.join = queue::WhoMay::anyone;
+    rules.listen = queue::WhoListens::anyone;
+    queue::MountRules mount;
+    rules.mounts.emplace(MountName("chat"), mount);
+    mount.slow = queue::SlowPolicy::drop;
+    mount.history_count_max = 10;
+    rules.mounts.emplace(MountName("shout"), mount);
+    mount.kind = queue::MountKind::state;
+    rules.mounts.emplace(MountName("scores"), mount);
+    return rules;
+}
+
+std::shared_ptr<const queue::QueueSettings> queue_settings() {
+    return std::make_shared<const queue::QueueSettings>(
+        queue::QueueSettings{queue::TemplateTable({rooms()}), queue::Limits{}});
+}
+
+// Sessions end within a run.
+std::shared_ptr<const user::UserSettings> user_settings() {
+    user::UserSettings settings;
+    settings.resume_time = std::chrono::seconds{30};
+    return std::make_shared<const user::UserSettings>(settings);
+}
+
+std::shared_ptr<const gateway::Settings> gateway_settings() {
+    gateway::Settings settings;
+    settings.is_dev = true;  // Users sign in by name.
+    settings.secret.bytes.fill(7);
+    return std::make_shared<const gateway::Settings>(std::move(settings));
+}
+
+// Rates differ by up to 1 %.
+DriftingClock clock_from(Rng& rng, Instant origin) {
+    constexpr std::uint64_t ppm_max = 5'000;
+    const auto ppm =
+        static_cast<std::int64_t>(rng.below(2 * ppm_max + 1)) - static_cast<std::int64_t>(ppm_max);
+    return DriftingClock(origin, ppm);
+}
+
+}  // namespace
+
+Cluster::Cluster(World& world, const Shape& shape)
+    : world_(world),
+      rng_(world.chance(3)),
+      placement_(cluster_key, bucket_count, static_cast<std::uint16_t>(shape.owners)),
+      actors_(queue_settings(), user_settings()),
+      network_(world),
+      post_(world, shape.gateways + shape.owners + 1) {
+    for (std::size_t i = 0; i < shape.rooms; ++i) {
+        rooms_.push_back(fmt::format("/room/{}", i));
+    }
+    for (std::size_t i = 0; i < shape.users; ++i) {
+        users_.push_back(fmt::format("user{}", i));
+    }
+    // Shards of one process read one clock, but a gateway may be a process of its own.
+    const auto settings = gateway_settings();
+    for (std::size_t i = 0; i < shape.gateways; ++i) {
+        gateways_.push_back(std::make_unique<GatewayHost>(
+            world, network_, ShardId{static_cast<std::uint16_t>(i)}, settings,
+            clock_from(rng_, Schedule::start),
+            [this, i](actor::Message message) { route(i, std::move(message)); }));
+        gateways_.back()->start(rng_.next());
+    }
+    const DriftingClock owners_clock = clock_from(rng_, Schedule::start);
+    const actor::BucketSetSettings buckets{.bucket_count = bucket_count,
+                                           .epoch = Epoch{1},
+                                           .seed = rng_.next(),
+                                           .table_key = HashKey{rng_.next(), rng_.next()}};
+    for (std::size_t i = 0; i < shape.owners; ++i) {
+        const Post::Endpoint endpoint = shape.gateways + i;
+        owners_.push_back(std::make_unique<OwnerHost>(
+            world, ShardId{static_cast<std::uint16_t>(i)}, placement_, buckets, actors_,
+            owners_clock,
+            [this, endpoint](actor::Message message) { route(endpoint, std::move(message)); }));
+    }
+    for (std::size_t i = 0; i < shape.players; ++i) {
+        const Instant origin{std::chrono::seconds{1 + rng_.below(1'000'000)}};
+        players_.push_back(std::make_unique<Player>(
+            world, network_,
+            Player::Place{
+                .index = i, .user = users_[i % users_.size()], .gateway_count = shape.gateways},
+            clock_from(rng_, origin)));
+    }
+    wire_up();
+}
+
+void Cluster::wire_up() {
+    network_.ends = Network::Ends{
+        .accepts = [this](std::size_t g) { return gateways_[g]->accepts(); },
+        .gateway_opened = [this](std::size_t g, auto line) { gateways_[g]->opened(line); },
+        .gateway_bytes = [this](std::size_t g, auto line,
+                                std::string& bytes) { gateways_[g]->received(line, bytes); },
+        .gateway_closed = [this](std::size_t g, auto line) { gateways_[g]->closed(line); },
+        .gateway_drains = [this](std::size_t g, auto line) { gateways_[g]->drains(line); },
+        .client_opened = [this](std::size_t p, auto socket) { players_[p]->opened(socket); },
+        .client_bytes = [this](std::size_t p, auto socket,
+                               std::string& bytes) { players_[p]->received(socket, bytes); },
+        .client_closed = [this](std::size_t p, auto socket) { players_[p]->closed(socket); },
+    };
+    for (std::size_t i = 0; i < gateways_.size(); ++i) {
+        post_.take_at(
+            i, [this, i](actor::Message message) { gateways_[i]->take(std::move(message)); });
+    }
+    for (std::size_t i = 0; i < owners_.size(); ++i) {
+        post_.take_at(owner_endpoint(i),
+                      [this, i](actor::Message message) { owners_[i]->take(std::move(message)); });
+    }
+    post_.take_at(backend_endpoint(), [this](const actor::Message& m) { take_as_backend(m); });
+}
+
+void Cluster::route(Post::Endpoint from, actor::Message message) {
+    Post::Endpoint to = backend_endpoint();
+    if (const auto* actor = std::get_if<actor::ActorAddress>(&message.to)) {
+        to = owner_endpoint(placement_.shard_of(placement_.bucket_of(actor->name.text())).value);
+    } else if (const auto* gateway = std::get_if<actor::GatewayAddress>(&message.to)) {
+        to = gateway->shard.value;
+    }
+    post_.send(from, to, std::move(message));
+}
+
+void Cluster::kill_gateway(std::size_t index, bool is_silent, Duration down_time) {
+    if (!gateways_[index]->is_alive()) {
+        return;
+    }
+    gateways_[index]->kill();
+    post_.kill(gateway_endpoint(index));
+    network_.kill_gateway(index, is_silent);
+    world_.schedule.in(down_time, [this, index, seed = rng_.next()] {
+        post_.kill(gateway_endpoint(index));  // What was sent to the dead one is lost.
+        gateways_[index]->start(seed);
+    });
+}
+
+// ---- The backend -----------------------------------------------------------------------------
+
+void Cluster::ask(std::string_view name, actor::Body body) {
+    route(backend_endpoint(),
+          actor::Message{actor::ServiceAddress{}, actor::ActorAddress{QueueName(name)},
+                         std::move(body)});
+}
+
+void Cluster::ask_op(std::string_view queue, queue::OpBody body) {
+    queue::Op op;
+    op.sender.is_server = true;
+    op.reply_to.who = RequestId{1};
+    op.body = std::move(body);
+    ask(queue, std::move(op));
+}
+
+void Cluster::ask_membership(std::string_view user, std::string_view queue, bool joins) {
+    user::Pass pass;
+    pass.queue = QueueName(queue);
+    pass.op.sender.user = UserId(user);
+    pass.op.sender.is_server = true;
+    pass.op.reply_to.who = RequestId{1};
+    if (joins) {
+        pass.op.body = queue::JoinOp{UserId(user), {}, {}};
+    } else {
+        pass.op.body = queue::LeaveOp{UserId(user), queue::LeaveReason::kicked};
+    }
+    ask(fmt::format("/user/{}", user), std::move(pass));
+}
+
+void Cluster::note_ending() {
+    Ending& ending = world_.history.ending;
+    for (std::size_t room = 0; room < rooms_.size(); ++room) {
+        ending.queues.push_back({world_.history.queue(rooms_[room]), Cursor{}});
+        ask(rooms_[room], queue::Read{RequestId{room + 1}});
+    }
+    world_.schedule.run_until(world_.schedule.now() + std::chrono::seconds{1});
+    for (const auto& gateway : gateways_) {
+        ending.connections_welcome += gateway->counters().users_online;
+    }
+    for (const auto& player : players_) {
+        player->note_ending(rooms_, ending);
+    }
+}
+
+void Cluster::take_as_backend(const actor::Message& message) {
+    const auto* read = std::get_if<queue::ReadReply>(&message.body);
+    if (read == nullptr || read->content == nullptr) {
+        return;
+    }
+    Ending::Queue& queue = world_.history.ending.queues[read->request.value - 1];
+    queue.at = read->content->at;
+    world_.history.snapshots.push_back(
+        {queue.queue, queue.at, StateHash(*read->content).value(), Snapshot::By::end});
+}
+
+}  // namespace muster::sim
