@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/rules.h"
 
 namespace muster::client {
 
@@ -79,6 +80,9 @@ bool OpLine::may_number(const Op& op) const noexcept {
         return is_join(op.body);
     }
     const Op* first = lowest(inc_);
+    if (!rules_in_force.window_spans_issued) {
+        return open_.size() < window;
+    }
     return first == nullptr || next_ - first->number < (is_guess_ ? 1 : window);
 }
 
@@ -311,10 +315,6 @@ bool OpLine::renumber_guess(Op& op, Instant now) {
     return true;
 }
 
-OpLine::Op OpLine::settle(Op& op, Instant now) { return take(op, now); }
-
-OpLine::Op OpLine::take(Op& op, Instant now) {
-    const auto at = std::ranges::find_if(open_, [&op](const Op& other) { return &other == &op; });
 bool OpLine::forget_guess(const Op& op) noexcept {
     const bool is_ours = op.inc.value == 0 || op.inc == inc_;
     if (!is_guess_ || is_wanted(op) || !is_ours || op.number <= 1) {
@@ -325,6 +325,10 @@ bool OpLine::forget_guess(const Op& op) noexcept {
     return true;
 }
 
+OpLine::Op OpLine::settle(Op& op, Instant now) { return take(op, now); }
+
+OpLine::Op OpLine::take(Op& op, Instant now) {
+    const auto at = std::ranges::find_if(open_, [&op](const Op& other) { return &other == &op; });
     MUSTER_CHECK(at != open_.end());
     const bool was_first = at == open_.begin();
     Op taken = std::move(op);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/rules.h"
 #include "core/gateway/admission.h"
 #include "core/gateway/cid_text.h"
 #include "core/gateway/settings.h"
@@ -419,7 +420,7 @@ void Connection::take(const user::Attached& attached, Context& ctx) {
     signing_in().fences_open = attached.joined;
     become(State::fencing);
     ask(ctx);
-    if (attached.joined.empty()) {
+    if (attached.joined.empty() || !rules_in_force.fence_first) {
         welcome(ctx);
     }
 }

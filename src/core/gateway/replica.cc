@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/rules.h"
 #include "core/gateway/encode.h"
 #include "core/gateway/settings.h"
 
@@ -119,8 +120,9 @@ Welcome Replica::welcome(const Follower& follower, Encoding encoding, Context& c
     joined.who = member_frames(*content_, ctx.settings.limits.listed_members_max, infos);
 
     const bool has_seen = follower.cursor.has_value() && follower.cursor->inc.value != 0;
-    const bool continues = has_seen && follower.cursor->inc == content_->at.inc &&
-                           follower.cursor->seq <= content_->at.seq;
+    const bool is_same = follower.cursor && (follower.cursor->inc == content_->at.inc ||
+                                             !rules_in_force.cursors_name_inc);
+    const bool continues = has_seen && is_same && follower.cursor->seq <= content_->at.seq;
     for (auto& mount_frame : joined.mounts) {
         const queue::Mount& mount = content_->mounts.find(mount_frame.name)->second;
         wire::Resume resume;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/rules.h"
 #include "core/wire/names.h"
 
 namespace muster::queue {
@@ -115,7 +116,7 @@ void Queue::take(const Read& read, actor::Context& ctx) {
 void Queue::begin(CreateOp definition, std::shared_ptr<const Template> rules, actor::Context& ctx) {
     definition_ = std::move(definition);
     content_.emplace();
-    content_->at.inc = ctx.next_inc();
+    content_->at.inc = rules_in_force.lost_is_new ? ctx.next_inc() : Inc{1};
     content_->rules = std::move(rules);
     const auto add = [&](const MountName& name, const MountRules& mount) {
         Event event;

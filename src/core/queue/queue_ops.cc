@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/poison.h"
+#include "base/rules.h"
 #include "base/sip_hash.h"
 #include "core/queue/dice.h"
 #include "core/queue/queue.h"
@@ -40,7 +41,7 @@ void Queue::take(const Op& op, const actor::Address& from, actor::Context& ctx) 
 }
 
 Verdict Queue::decide(const Op& op, actor::Context& ctx) {
-    if (op.inc.value != 0) {
+    if (op.inc.value != 0 && rules_in_force.ops_name_inc) {
         const Inc youngest = content_ ? content_->at.inc : ctx.latest_inc();
         if (op.inc > youngest) {
             return busy(ErrorCode::retry, unknown_inc_wait);
@@ -95,7 +96,8 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
                                   "the op's number is far behind its client's newest");
         }
     }
-    if (!op.sender.is_server && !std::holds_alternative<WithdrawOp>(op.body)) {
+    if (!op.sender.is_server && !std::holds_alternative<WithdrawOp>(op.body) &&
+        rules_in_force.queues_check_cep) {
         const auto fence = find_fence(op.sender.user, op.sender.cep.slot());
         if (fence != fences_.end() && op.sender.cep < fence->second) {
             return refused(Verdict::Kind::fenced, ErrorCode::superseded);
@@ -105,7 +107,10 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
         return refused(Verdict::Kind::hole, ErrorCode::hole);
     }
     Verdict verdict = decide_idempotent(op, ctx);
-    if (is_numbered && content_ && verdict.kind != Verdict::Kind::busy) {
+    const bool counts =
+        verdict.kind != Verdict::Kind::busy &&
+        (verdict.kind != Verdict::Kind::rejected || rules_in_force.rejections_count);
+    if (is_numbered && content_ && counts) {
         clients_.decide(
             client, keep(verdict),
             is_member(client.user) ? ClientRecords::Whose::member : ClientRecords::Whose::stranger,

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/rules.h"
+
 namespace muster::user {
 namespace {
 
@@ -157,7 +159,9 @@ UserQueue::Slot& UserQueue::slot_for(Cid cid) {
 
 // Larger than all before it, in any slot: so it also tells which slot was taken first.
 Cep UserQueue::next_cep(const Slot& of, actor::Context& ctx) const {
-    const Inc inc = first_slot_.cep.inc.value != 0 ? first_slot_.cep.inc : ctx.next_inc();
+    const Inc inc = first_slot_.cep.inc.value != 0 ? first_slot_.cep.inc
+                    : rules_in_force.cep_names_inc ? ctx.next_inc()
+                                                   : Inc{1};
     std::uint64_t turn = 0;
     for (std::size_t i = 0; i < slot_count(); ++i) {
         turn = std::max(turn, slot(i).cep.turn());
