@@ -73,7 +73,12 @@ export class Client {
     readonly #offWake: () => void;
 
     /** @internal Use {@link connect}. */
-    constructor(urls: string[], options: ConnectOptions, constructor_: WebSocketConstructor) {
+    constructor(
+        urls: string[],
+        options: ConnectOptions,
+        constructor_: WebSocketConstructor,
+        ready: Promise<unknown> = Promise.resolve(),
+    ) {
         this.#token = options.token;
         this.#sockets = new Sockets(
             constructor_,
@@ -89,7 +94,12 @@ export class Client {
         this.#whenClosed = new Promise((resolve) => (this.#resolveClosed = resolve));
         this.#offWake = onWake(() => this.#dispatch({ type: "wake", slept: false }));
         // The app first gets the chance to say what it wants to be told.
-        queueMicrotask(() => this.#dispatch({ type: "start" }));
+        void ready.then(() => this.#dispatch({ type: "start" }));
+    }
+
+    /** @internal From the next attempt on these are the gateways. */
+    useGateways(urls: readonly string[]): void {
+        this.#dispatch({ type: "gateways", urls });
     }
 
     /** How the client stands with the server; the event `status` tells each change. */
@@ -245,8 +255,7 @@ export class Client {
             }
             this.#dispatch({ type: "token", request, token, livesMs: lifeOf(token) });
         } catch (error) {
-            const message = error instanceof Error ? error.message : String(error);
-            this.#dispatch({ type: "tokenFailed", request, message });
+            this.#dispatch({ type: "tokenFailed", request, message: String(error) });
         }
     }
 
@@ -314,14 +323,14 @@ function onWake(wake: () => void): () => void {
 export function connect(urls: string | string[], options: ConnectOptions): Client {
     const list = [urls].flat().map(endpoint);
     if (list.length === 0) {
-        throw new TypeError("connect() takes at least one gateway");
+        throw new TypeError("connect() takes a gateway");
     }
     if (options.token === undefined && options.user === undefined) {
-        throw new TypeError("connect() takes a token, or a user for a server in --dev");
+        throw new TypeError("connect() takes a token, or in --dev a user");
     }
     const constructor_ = options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor);
     if (constructor_ === undefined) {
-        throw new TypeError("there is no WebSocket here: pass one in the options, as from ws");
+        throw new TypeError("no WebSocket here: pass that of ws in the options");
     }
     return new Client(list, options, constructor_);
 }

@@ -6,7 +6,6 @@ import { Listeners } from "./listeners.ts";
 import { Members, type SetOptions, StateMount } from "./mirror.ts";
 import type {
     Cursor,
-    GapFrame,
     HistoryFrame,
     JoinedFrame,
     MountSnapshot,
@@ -313,7 +312,7 @@ export class Queue<
                 this.#onReset(frame);
                 return;
             case "gap":
-                this.#listeners.tell("gap", gapOf(frame));
+                this.#listeners.tell("gap", { mount: frame.m, from: frame.from, to: frame.to });
                 return;
             case "stalled":
                 this.#listeners.tell("stalled", frame.on);
@@ -375,8 +374,4 @@ export class Queue<
         }
         return this.#joined_;
     }
-}
-
-function gapOf(frame: GapFrame): Gap {
-    return { mount: frame.m, from: frame.from, to: frame.to };
 }

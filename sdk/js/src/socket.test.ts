@@ -78,3 +78,17 @@ test("a send that throws changes nothing: the close will follow", () => {
     };
     expect(() => sockets.write(1, "{}")).not.toThrow();
 });
+
+test("a socket that never opened is gone with its error, as Node 22 tells no close", () => {
+    const { constructor_, sockets } = FakeWebSocket.collect();
+    const told: unknown[] = [];
+    const all = new Sockets(constructor_, (event) => told.push(event));
+    all.open(1, "ws://a");
+    sockets[0]?.onerror?.({} as never);
+    sockets[0]?.onclose?.({ code: 1006, reason: "" } as never);
+    expect(told).toEqual([{ type: "gone", socket: 1, code: 1006, reason: "" }]);
+    all.open(2, "ws://a");
+    sockets[1]?.accept();
+    sockets[1]?.onerror?.({} as never);
+    expect(told.at(-1)).toEqual({ type: "opened", socket: 2 });
+});

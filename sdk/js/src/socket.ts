@@ -77,14 +77,19 @@ export class Sockets {
             return;
         }
         this.#open_.set(socket, made);
-        made.onopen = () => this.#tell({ type: "opened", socket });
+        let opened = false;
+        made.onopen = () => {
+            opened = true;
+            this.#tell({ type: "opened", socket });
+        };
         made.onmessage = (event: { data: unknown }) => {
             if (this.#open_.has(socket)) {
                 this.#tell({ type: "frame", socket, frame: this.#frameOf(event.data) });
             }
         };
         made.onclose = (event: { code: number; reason: string }) => gone(event.code, event.reason);
-        made.onerror = () => {}; // `close` follows and says as much as we may know.
+        // Mostly `close` follows; in Node 22 not where it never opened.
+        made.onerror = () => opened || gone(1006, "");
     }
 
     write(socket: number, text: string): void {

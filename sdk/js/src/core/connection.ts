@@ -67,7 +67,7 @@ type ConnectionEvent =
           Event,
           { type: "start" | "tick" | "wake" | "token" | "tokenFailed" | "opened" | "frame" }
       >
-    | Extract<Event, { type: "gone" | "close" }>
+    | Extract<Event, { type: "gone" | "close" | "gateways" }>
     /** The queues found the stream broken. */
     | { type: "broken"; message: string }
     /** The queues need another cid. */
@@ -88,6 +88,7 @@ export class Connection {
     #state: State = "idle";
     #purpose: Purpose = "serve";
     readonly #options: ConnectionOptions;
+    #urls: readonly string[];
     readonly #session: Session;
 
     #socket = 0;
@@ -128,6 +129,7 @@ export class Connection {
 
     constructor(options: ConnectionOptions, session: Session) {
         this.#options = options;
+        this.#urls = options.urls;
         this.#session = session;
     }
 
@@ -189,6 +191,9 @@ export class Connection {
         }
         if (event.type === "close") {
             return this.#close(ctx);
+        }
+        if (event.type === "gateways") {
+            this.#urls = event.urls;
         }
         if (event.type === "wake" && event.slept && this.#options.renewable) {
             this.#tokenGoodUntil = 0; // Nobody knows how much of its life passed in sleep.
@@ -257,7 +262,7 @@ export class Connection {
         }
         if (frame?.op === "err" && frame.code === codes.unsupported) {
             this.#shut(1000, "", ctx);
-            this.#reason = { code: frame.code, message: frame.message ?? "unsupported version" };
+            this.#reason = { code: frame.code, message: frame.message ?? "" };
             return "closed";
         }
         return this.#commonFrame(event, ctx);
@@ -271,7 +276,7 @@ export class Connection {
                 return this.#drop(1002, event.message, ctx);
             case "renew":
                 this.#forget(ctx);
-                this.#shut(1000, "new cid", ctx);
+                this.#shut(1000, "", ctx);
                 return this.#begin(ctx);
             case "frame":
                 this.#heard(ctx);
@@ -302,10 +307,10 @@ export class Connection {
 
     #tickUp(ctx: Context): State {
         if (ctx.now >= this.#deadAt) {
-            return this.#drop(4006, "the server is silent", ctx);
+            return this.#drop(4006, "no answer in time", ctx);
         }
         if (ctx.now >= this.#leaveAt) {
-            this.#shut(1000, "drain", ctx);
+            this.#shut(1000, "", ctx);
             this.#reason = this.#bye;
             this.#avoided = this.#url;
             return this.#begin(ctx);
@@ -325,14 +330,14 @@ export class Connection {
         const frame = event.frame as Extract<Event, { type: "frame" }>["frame"];
         switch (frame?.op) {
             case undefined:
-                return this.#drop(1002, "what came is no frame", ctx);
+                return this.#drop(1002, "not a frame", ctx);
             case "ping":
                 this.write('{"op":"pong"}', ctx);
                 break;
             case "bye":
                 this.#bye = {
                     code: frame.code,
-                    message: frame.message ?? "the gateway leaves",
+                    message: frame.message ?? "",
                 };
                 this.#retryMs = frame.retry_ms ?? 0;
                 if (frame.spread_ms !== undefined) {
@@ -360,8 +365,8 @@ export class Connection {
     }
 
     #open(ctx: Context): State {
-        const others = this.#options.urls.filter((url) => url !== this.#avoided);
-        const choice = others.length > 0 ? others : this.#options.urls;
+        const others = this.#urls.filter((url) => url !== this.#avoided);
+        const choice = others.length > 0 ? others : this.#urls;
         this.#url = choice[Math.floor(ctx.random() * choice.length)] as string;
         this.#avoided = this.#url; // Until it lets us in.
         this.#socket++;
@@ -398,7 +403,7 @@ export class Connection {
     #welcome(frame: HelloFrame, ctx: Context): State {
         if (frame.v !== version) {
             this.#shut(1000, "", ctx);
-            const message = `the server speaks version ${frame.v}, this client ${version}`;
+            const message = `the server speaks version ${frame.v}`;
             this.#reason = { code: codes.unsupported, message };
             return "closed";
         }
@@ -550,9 +555,7 @@ export class Connection {
     }
 
     #end(ctx: Context): State {
-        if (this.#state === "opening" || this.#state === "greeting" || this.#state === "up") {
-            this.#shut(1000, "", ctx);
-        }
+        this.#shut(1000, "", ctx); // If there is a socket.
         return "closed";
     }
 

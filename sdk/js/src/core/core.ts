@@ -21,11 +21,6 @@ export const waitingMaxOnline = 1024;
 /** Room in a frame for what stands around the payload. */
 const headBytes = 1024;
 
-/** Length of `text` in UTF-8; exact only where it could be too much. */
-function byteLength(text: string): number {
-    return text.length * 3 < frameBytesMax ? text.length : new TextEncoder().encode(text).length;
-}
-
 export class Core implements Session, Line {
     readonly #connection: Connection;
     readonly #queues = new Map<string, Queue>();
@@ -58,42 +53,21 @@ export class Core implements Session, Line {
     }
 
     step(event: Event, ctx: Context): void {
-        switch (event.type) {
-            case "frame":
-                if (this.#connection.owns(event.socket)) {
-                    this.#connection.step(event, ctx);
-                    this.#route(event.frame, ctx);
-                }
-                break;
-            case "opened":
-            case "gone":
-                if (this.#connection.owns(event.socket)) {
-                    this.#connection.step(event, ctx);
-                }
-                break;
-            case "tick":
-                this.#connection.step(event, ctx);
+        if ("q" in event) {
+            this.#request(event, ctx);
+        } else if (event.type === "ack") {
+            if (this.up) {
+                this.write(JSON.stringify({ op: "ack", n: event.n }), ctx);
+            }
+        } else if (event.type === "withdraw") {
+            this.#each((queue) => queue.operations.withdraw(event.id, ctx));
+        } else if (!("socket" in event) || this.#connection.owns(event.socket)) {
+            this.#connection.step(event, ctx);
+            if (event.type === "frame") {
+                this.#route(event.frame, ctx);
+            } else if (event.type === "tick") {
                 this.#each((queue) => queue.operations.tick(ctx));
-                break;
-            case "start":
-            case "wake":
-            case "token":
-            case "tokenFailed":
-            case "close":
-                this.#connection.step(event, ctx);
-                break;
-            case "ack":
-                if (this.up) {
-                    this.write(JSON.stringify({ op: "ack", n: event.n }), ctx);
-                }
-                break;
-            case "withdraw":
-                [...this.#queues.values()].some(({ operations }) =>
-                    operations.withdraw(event.id, ctx),
-                );
-                break;
-            default:
-                this.#request(event, ctx);
+            }
         }
         if (this.#mustRenew && this.up && this.openCount() === 0) {
             this.#connection.step({ type: "renew" }, ctx);
@@ -130,9 +104,9 @@ export class Core implements Session, Line {
         if (!("fields" in event)) {
             return undefined;
         }
-        const size = byteLength(event.d ?? "");
+        const size = new TextEncoder().encode(event.d).length;
         if (size > frameBytesMax - headBytes) {
-            return no(codes.tooBig, `${size} bytes are more than a frame may hold`);
+            return no(codes.tooBig, `${size} bytes are too many for a frame`);
         }
         const queues = [...this.#queues.values()];
         const limit = this.up ? waitingMaxOnline : waitingMaxOffline;
@@ -144,7 +118,7 @@ export class Core implements Session, Line {
         );
         // Values replace each other; their own bound only stops a flood of different keys.
         return taken >= (isValue ? waitingMaxOnline : limit)
-            ? no(codes.busy, `${taken} requests are waiting already`)
+            ? no(codes.busy, `${taken} requests wait already`)
             : undefined;
     }
 
@@ -160,22 +134,16 @@ export class Core implements Session, Line {
             case "history":
                 this.#each((queue) => queue.answer(frame, ctx));
                 break;
-            case "msg":
-                if (frame.m === "mail" && frame.q === `/user/${this.user}`) {
+            default:
+                if (
+                    frame.op === "msg" &&
+                    frame.m === "mail" &&
+                    frame.q === `/user/${this.user}`
+                ) {
                     ctx.out.push({ type: "mail", frame });
-                    break;
+                } else if ("q" in frame) {
+                    this.#stream(frame, ctx);
                 }
-                this.#stream(frame, ctx);
-                break;
-            case "joined":
-            case "state":
-            case "members":
-            case "gap":
-            case "stalled":
-            case "left":
-            case "reset":
-            case "mount":
-                this.#stream(frame, ctx);
         }
     }
 

@@ -2,10 +2,13 @@
 import { expect, test } from "vitest";
 import { Queue, type Requests } from "../queue.ts";
 import { Bench } from "../testing/bench.ts";
-import { Model, room, seeded } from "../testing/model.ts";
+import { type Applied, Model, room, seeded } from "../testing/model.ts";
+import type { ServerFrame } from "../wire.ts";
 
 const seedCount = Number(process.env["MUSTER_SEEDS"] ?? 60);
 const stepMs = 50;
+
+type Wish = "join" | "listen" | "nothing";
 
 class World {
     readonly random: () => number;
@@ -16,8 +19,11 @@ class World {
     readonly sent = new Map<number, { m: string; d: unknown }>();
     readonly seen: { inc: number; seq: number; text: string }[] = [];
     readonly breaks: string[] = [];
+    /** Where the app's stream went on without what it must have been told. */
+    losses: Applied[] = [];
     #read = 0;
     #inc = 0;
+    #last = 0;
 
     constructor(seed: number) {
         this.random = seeded(seed);
@@ -62,7 +68,7 @@ class World {
                     this.model.cut(action.socket);
                     break;
                 case "joined":
-                    this.#inc = action.frame.at[0];
+                    this.#goOn(action.frame, action.again);
                     this.view.onJoined(action.frame, action.again);
                     break;
                 case "left":
@@ -71,10 +77,9 @@ class World {
                 case "stream": {
                     const { frame } = action;
                     if (frame.op === "reset") {
-                        this.#inc = frame.at[0];
+                        [this.#inc, this.#last] = frame.at;
                     } else if ("seq" in frame) {
-                        const text = JSON.stringify(frame);
-                        this.seen.push({ inc: this.#inc, seq: frame.seq ?? 0, text });
+                        this.#see(frame);
                     }
                     this.view.onStream(frame);
                 }
@@ -82,9 +87,40 @@ class World {
         }
     }
 
+    #see({ prev, ...frame }: ServerFrame & { seq?: number; prev?: number }): void {
+        const seq = frame.seq ?? 0;
+        // A replay holds all messages, and leaves out what the snapshot behind it makes good.
+        const skipped = this.model.applied.filter(
+            (applied) =>
+                applied.inc === this.#inc &&
+                applied.seq > this.#last &&
+                applied.seq < seq &&
+                (prev === undefined || applied.frame.op === "msg"),
+        );
+        this.losses.push(...skipped);
+        this.#last = seq;
+        this.seen.push({ inc: this.#inc, seq, text: JSON.stringify(frame) });
+    }
+
+    /** A stream that goes on has told all messages up to where it is, or that it has not. */
+    #goOn({ at, resume }: Extract<ServerFrame, { op: "joined" }>, again: boolean): void {
+        const [, from, to] = /gap (\d+)\.\.(\d+)/.exec(resume?.["chat"] ?? "") ?? [];
+        this.losses = this.losses.filter(
+            ({ inc, seq }) => !(inc === at[0] && seq >= Number(from) && seq <= Number(to)),
+        );
+        if (again && /replayed/.test(resume?.["chat"] ?? "")) {
+            const skipped = this.model.applied.filter(
+                ({ inc, seq, frame }) =>
+                    inc === at[0] && seq > this.#last && seq <= at[1] && frame.op === "msg",
+            );
+            this.losses.push(...skipped);
+        }
+        [this.#inc, this.#last] = at;
+    }
+
     /** The app does something, or not. */
     act(count: number): void {
-        this.comeBack();
+        this.comeBack("join");
         const dice = this.random();
         if (dice < 0.25) {
             const d = `message ${count}`;
@@ -101,17 +137,20 @@ class World {
                 this.bench.step({ type: "withdraw", id });
             }
         } else if (dice < 0.42) {
-            this.bench.ask("leave");
-            this.bench.ask("join");
-        } else if (dice < 0.43) {
             this.bench.step({ type: "wake", slept: false });
+        } else if (dice < 0.46) {
+            const asked = ["join", "listen", "leave", "unlisten"] as const;
+            for (let n = 1 + this.random() * 3; n > 0; n--) {
+                this.bench.ask(asked[Math.floor(this.random() * 4)] as (typeof asked)[number]);
+            }
         }
     }
 
-    /** An app that was not let in asks again, now and then. */
-    comeBack(): void {
-        if (this.view.joined === undefined && this.random() < 0.05) {
-            this.bench.ask("join");
+    /** An app that has not what it wants asks again, now and then. */
+    comeBack(wish: Wish): void {
+        const isIn = this.view.joined !== undefined;
+        if (isIn === (wish === "nothing") && this.random() < 0.05) {
+            this.bench.ask(wish === "nothing" ? "leave" : wish);
         }
     }
 
@@ -125,9 +164,14 @@ class World {
     }
 }
 
-function check(world: World): void {
+function check(world: World, wish: Wish): void {
     const { bench, model } = world;
     expect(world.breaks, "a right server is never found wrong").toEqual([]);
+    expect(model.breaches, "nor the client by the server").toEqual([]);
+    expect(world.losses, "no message is passed over in silence").toEqual([]);
+    for (const id of bench.verdicts.keys()) {
+        bench.verdict(id);
+    }
     const sharedValues = new Map<number, number>();
     for (const [id, { m, d }] of world.sent) {
         const verdict = bench.verdict(id); // Throws where there are two.
@@ -143,7 +187,10 @@ function check(world: World): void {
                 expect(m, `${d} was accepted and took effect`).toBe("scores");
                 sharedValues.set(id, seq);
             }
-        } else if (verdict && verdict.failed.outcome !== "unknown") {
+        } else if (verdict && verdict.failed.outcome === "unknown") {
+            const expired = verdict.failed.code === "M2011";
+            expect(expired && !model.hasForgotten, `${d} expired without a reason`).toBe(false);
+        } else if (verdict) {
             expect(effects, `${d} was refused (${verdict.failed.code})`).toEqual([]);
         }
     }
@@ -159,11 +206,17 @@ function check(world: World): void {
         expect(text).toBe(JSON.stringify(truth?.frame));
         last = { inc, seq };
     }
-    // And it ends where the server is.
+    // And it ends where the server is, and as the app wants it.
     expect(bench.status.state).toBe("online");
-    expect(Object.fromEntries(world.view.state("scores").entries())).toEqual(model.state);
-    expect(model.member).toBe(true);
-    expect([...world.view.members.keys()]).toEqual(["alice"]);
+    const streams = wish === "nothing" ? 0 : 1;
+    expect(model.streamCount, "streams that the server sends").toBe(streams);
+    expect(world.view.joined !== undefined, "the app is told a stream").toBe(streams === 1);
+    expect(model.member).toBe(wish === "join");
+    if (wish !== "nothing") {
+        expect(world.view.joined?.member).toBe(wish === "join");
+        expect(Object.fromEntries(world.view.state("scores").entries())).toEqual(model.state);
+        expect([...world.view.members.keys()]).toEqual(wish === "join" ? ["alice"] : []);
+    }
 }
 
 test(`${seedCount} seeds of faults: one verdict each, no effect twice, the same end`, () => {
@@ -178,13 +231,18 @@ test(`${seedCount} seeds of faults: one verdict each, no effect twice, the same 
             world.act(n);
             world.step();
         }
-        world.model.faults = 0;
+        world.model.heal();
+        const wish = (["join", "listen", "nothing"] as const)[seed % 3] as Wish;
+        world.bench.ask(wish === "join" ? "join" : "leave");
+        if (wish === "listen") {
+            world.bench.ask("listen");
+        }
         for (let n = 0; n < 2400 && n * stepMs < 120_000; n++) {
-            world.comeBack();
+            world.comeBack(wish);
             world.step();
         }
         try {
-            check(world);
+            check(world, wish);
         } catch (error) {
             throw new Error(`repeat with MUSTER_SEED=${seed} npm test`, { cause: error });
         }

@@ -46,6 +46,8 @@ export type AppRequest =
 export type Event =
     | AppRequest
     | { type: "start" }
+    /** The gateways from the next attempt on: a name may have got other addresses. */
+    | { type: "gateways"; urls: readonly string[] }
     /** Some time has passed: {@link Core.deadline} is due. */
     | { type: "tick" }
     /** The network or the page is back. `slept`: the timers stood still meanwhile. */

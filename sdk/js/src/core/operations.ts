@@ -43,6 +43,8 @@ export type Stream = "none" | "resuming" | "live";
 export class Operations {
     readonly #queue: string;
     readonly #line: Line;
+    /** A leave had its turn, and there is no life of the queue that could be left. */
+    readonly #onNothingToLeave: (op: Operation, ctx: Context) => void;
     /** How the stream of the queue stands; only a live one takes `send` and `set`. */
     stream: Stream = "none";
 
@@ -65,9 +67,14 @@ export class Operations {
     /** The queue asked to wait until `repeatAt`. */
     #held = false;
 
-    constructor(queue: string, line: Line) {
+    constructor(
+        queue: string,
+        line: Line,
+        onNothingToLeave: (op: Operation, ctx: Context) => void,
+    ) {
         this.#queue = queue;
         this.#line = line;
+        this.#onNothingToLeave = onNothingToLeave;
     }
 
     /** How many were sent and have no verdict. */
@@ -164,7 +171,7 @@ export class Operations {
     /** The last request of these kinds that has no verdict. */
     openOf(...kinds: Operation["kind"][]): Operation | undefined {
         return [...this.#asks, ...this.#pending, ...this.#waiting]
-            .reverse()
+            .sort((a, b) => b.order - a.order)
             .find((op) => kinds.includes(op.kind) && !op.withdrawn);
     }
 
@@ -187,12 +194,12 @@ export class Operations {
         this.#asks = others(this.#asks);
     }
 
-    /** The app gave up `id`; the verdict follows all the same. Returns whether `id` was here. */
-    withdraw(id: RequestId, ctx: Context): boolean {
+    /** The app gave up `id`; where it is here, the verdict follows all the same. */
+    withdraw(id: RequestId, ctx: Context): void {
         const all = [...this.#waiting, ...this.#pending, ...this.#asks];
         const op = all.find(({ ids }) => ids.includes(id));
         if (!op) {
-            return false;
+            return;
         }
         // The payload is that of the last one; the others' values were replaced by it.
         const own = op.ids.at(-1) === id;
@@ -207,13 +214,12 @@ export class Operations {
                 this.transmit(op, ctx);
             }
         }
-        return true;
     }
 
     /** It was not sent, and will not be. */
     takeBack(op: Operation, ctx: Context): void {
         this.remove(op);
-        this.fail(op, "not-sent", codes.withdrawn, "withdrawn before it was sent", ctx);
+        this.fail(op, "not-sent", codes.withdrawn, "withdrawn", ctx);
     }
 
     // What the connection and the clock say.
@@ -249,7 +255,7 @@ export class Operations {
             if ((op.kind === "join" || op.kind === "leave") && !op.withdrawn) {
                 this.reissue(op);
             } else {
-                this.fail(op, "unknown", codes.expired, "this client's identity has ended", ctx);
+                this.fail(op, "unknown", codes.expired, "this client is not known any more", ctx);
             }
         }
     }
@@ -260,7 +266,7 @@ export class Operations {
         this.#waiting = [];
         this.#asks = [];
         for (const op of unsent) {
-            this.fail(op, "not-sent", code, "the client was closed", ctx);
+            this.fail(op, "not-sent", code, "the client is closed", ctx);
         }
         for (const op of withdraw ? this.#pending : []) {
             op.withdrawn = true;
@@ -272,7 +278,7 @@ export class Operations {
         const lost = this.#pending;
         this.#pending = [];
         for (const op of lost) {
-            this.fail(op, "unknown", code, "the client was closed", ctx);
+            this.fail(op, "unknown", code, "the client is closed", ctx);
         }
     }
 
@@ -301,9 +307,10 @@ export class Operations {
         if (this.#inc !== 0) {
             this.#counted.set(this.#inc, this.#next);
             this.#guessed = false;
+            this.#next = this.#isBinding() ? 2 : 1;
         }
         this.#inc = inc;
-        this.#next = this.#counted.get(inc) ?? (this.#isBinding() || this.#guessed ? 2 : 1);
+        this.#next = this.#counted.get(inc) ?? this.#next;
     }
 
     /** A final answer has come: what does it tell of the life that the operation named? */
@@ -313,10 +320,10 @@ export class Operations {
         }
         if (op.inc > 0) {
             this.#guessed = false;
-        } else if (code !== undefined && this.#inc === 0) {
+        } else if (this.#inc === 0) {
             // Where there is no queue, nobody took note; elsewhere the queue did.
             this.#guessed = code !== "M2001" && code !== "M2002";
-            this.#next = 1;
+            this.#next = op.n + +this.#guessed;
         }
         if (code === codes.gone) {
             this.#counted.delete(op.inc);
@@ -363,7 +370,7 @@ export class Operations {
                     : this.#waiting[0];
             if (op?.kind === "leave" && this.#inc === 0 && !this.#isBinding()) {
                 this.remove(op);
-                this.settle(op, undefined, ctx); // There is no life of the queue to leave.
+                this.#onNothingToLeave(op, ctx);
                 continue;
             }
             if (!op || !this.#mayNumber(op)) {
@@ -387,10 +394,13 @@ export class Operations {
         if (this.#isBinding()) {
             return false;
         }
-        if (op.kind === "join" && this.#next === 1) {
+        if (op.kind === "join" && (this.#next === 1 || this.#inc === 0)) {
             return true;
         }
         const oldest = this.#pending.find((open) => open.inc === this.#inc);
+        if (oldest?.n === 1) {
+            return false; // Were it overtaken, the queue would take us for one long forgotten.
+        }
         const window = this.#guessed ? 1 : windowCount;
         const inWindow = this.#next - (oldest?.n ?? this.#next) < window;
         const ready = this.stream === "live" || op.kind === "join" || op.kind === "leave";
@@ -472,8 +482,8 @@ export class Operations {
 
     #failUnsent(op: Operation, ctx: Context): void {
         const [code, why] = this.#line.up
-            ? [codes.busy, "too much is under way"]
-            : [codes.notConnected, "there was no connection"];
+            ? [codes.busy, "too much waits"]
+            : [codes.notConnected, "there is no connection"];
         this.fail(op, "not-sent", code, `${op.kind} in ${this.#queue} was not sent: ${why}`, ctx);
     }
 }

@@ -60,7 +60,7 @@ describe("joining and leaving", () => {
         expect(bench.written()).toHaveLength(1);
     });
 
-    test("a rejected join ends the wish, and the next one names the present life again", () => {
+    test("a rejected join ends the wish, and the next one has another number in the present life", () => {
         const bench = Bench.online();
         const id = bench.ask("join");
         bench.receive({ op: "err", i: 1, code: "M5001", message: "room is full" });
@@ -68,7 +68,7 @@ describe("joining and leaving", () => {
             failed: { outcome: "rejected", code: "M5001", message: "room is full" },
         });
         bench.ask("join");
-        expect(bench.written().at(-1)).toMatchObject({ op: "join", n: 1, inc: 0, try: 1 });
+        expect(bench.written().at(-1)).toMatchObject({ op: "join", n: 2, inc: 0, try: 1 });
     });
 
     test("what waits for a join that fails is not sent", () => {
@@ -180,7 +180,7 @@ describe("joining and leaving", () => {
         const again = bench.ask("join");
         bench.receive({ op: "err", i: 1, code: "M2004" });
         expect(bench.outcome(leave)).toBe("ok");
-        expect(bench.written().at(-1)).toMatchObject({ op: "join", i: 3, n: 1, inc: 0 });
+        expect(bench.written().at(-1)).toMatchObject({ op: "join", i: 3, n: 2, inc: 0 });
         bench.receive(joined([7, 20], { i: 3 }));
         expect(bench.outcome(again)).toBe("ok");
     });

@@ -50,7 +50,7 @@ export class Queue {
     constructor(name: string, line: Line) {
         this.name = name;
         this.#line = line;
-        this.#operations = new Operations(name, line);
+        this.#operations = new Operations(name, line, (op, ctx) => this.#exited(op, ctx));
     }
 
     /** Its open requests; connection and clock speak to them directly. */
@@ -109,12 +109,12 @@ export class Queue {
         if (unsent) {
             this.#operations.takeBack(unsent, ctx);
         }
-        if (was === "join" && (this.#member || !unsent)) {
+        if (was === "join" && (this.#member || !unsent || this.#operations.openOf("join"))) {
             this.#operations.add({ kind: "leave", ids: [id] }, ctx);
         } else if (this.#line.up && (this.#cursor || !unsent)) {
             this.#operations.ask({ kind: "unlisten", ids: [id] }, ctx);
         } else {
-            this.#end("left", ctx); // The next hello does not name this queue.
+            this.#streamEnded("left", ctx); // The next hello does not name this queue.
             ctx.out.push({ type: "settle", id, value: undefined });
         }
     }
@@ -143,16 +143,16 @@ export class Queue {
 
     offline(ctx: Context): void {
         this.#operations.offline();
-        const last = this.#operations.openOf("listen", "unlisten");
-        if (last?.kind === "unlisten") {
-            // The next hello does not name this queue.
-            for (let op: typeof last | undefined = last; op;) {
-                this.#operations.remove(op);
-                this.#operations.settle(op, undefined, ctx);
-                op = this.#operations.openOf("listen", "unlisten");
-            }
-            this.#end("left", ctx);
+        let op = this.#operations.openOf("listen", "unlisten");
+        if (op?.kind !== "unlisten") {
+            return;
         }
+        // The next hello does not name this queue.
+        for (; op; op = this.#operations.openOf("listen", "unlisten")) {
+            this.#operations.remove(op);
+            this.#operations.settle(op, undefined, ctx);
+        }
+        this.#streamEnded("left", ctx);
     }
 
     identityLost(ctx: Context): void {
@@ -175,7 +175,10 @@ export class Queue {
             case "mount":
                 return this.#onEvent(frame, ctx);
             case "left":
-                this.#end(frame.why, ctx);
+                if (!this.#operations.openOf("join")?.n) {
+                    this.#want = "nothing"; // Else a join is on its way, and will be judged.
+                }
+                this.#streamEnded(frame.why, ctx);
                 return undefined;
             default:
                 if (this.cursor) {
@@ -206,10 +209,12 @@ export class Queue {
         if (this.#isOlder(frame.at)) {
             return `${this.name}: joined at ${frame.at} is older than ${this.#cursor}`;
         }
+        const late = !answered && (frame.i !== undefined || !frame.member);
+        if (this.#want === "nothing" && late && !this.#inside) {
+            this.#stopUnwanted(ctx);
+            return undefined;
+        }
         if (this.#want === "nothing" && !this.#operations.openOf("leave", "unlisten")) {
-            if (!answered && (frame.i !== undefined || !frame.member)) {
-                return undefined; // A late answer.
-            }
             // The backend's doing, or the app is let in after all.
             this.#want = answered?.kind === "listen" ? "listen" : "join";
         }
@@ -233,14 +238,28 @@ export class Queue {
         if (op.kind === "join") {
             this.#entered = [frame.at[0], op.n];
         }
-        if (op.kind === "join" && !frame.member && this.#want === "join") {
-            // It was carried out, but the membership was lost again before the answer came.
-            this.#operations.hold("", undefined, ctx);
-            this.#operations.reissue(op);
+        if (this.#wantsIn(op) && !frame.member) {
+            this.#joinAgain(op, ctx);
         } else {
             this.#operations.settle(op, frame, ctx);
         }
         this.#operations.progress(ctx);
+    }
+
+    /** Is it a join that the app still wants? */
+    #wantsIn(op: Operation): boolean {
+        return op.kind === "join" && !op.withdrawn && this.#want === "join";
+    }
+
+    /** It was carried out, but the membership was lost again before the answer came. */
+    #joinAgain(op: Operation, ctx: Context): void {
+        const later = this.#operations.openOf("join");
+        if (later) {
+            later.ids.push(...op.ids);
+        } else {
+            this.#operations.hold("", undefined, ctx);
+            this.#operations.reissue(op);
+        }
     }
 
     #onReset(frame: ResetFrame, ctx: Context): string | undefined {
@@ -248,7 +267,7 @@ export class Queue {
             return undefined;
         }
         const ends = frame.why === "gone" || frame.why === "deleted";
-        if (!ends && frame.why !== "unknown" && this.#isOlder(frame.at)) {
+        if (frame.at[0] > 0 && frame.why !== "unknown" && this.#isOlder(frame.at)) {
             return `${this.name}: reset to ${frame.at} is older than ${this.#cursor}`;
         }
         ctx.out.push({ type: "stream", frame });
@@ -266,7 +285,8 @@ export class Queue {
             this.#operations.settle(leave, undefined, ctx);
         }
         if (frame.why === "deleted" || this.#want === "nothing") {
-            this.#end(frame.why, ctx);
+            this.#want = "nothing";
+            this.#streamEnded(frame.why, ctx);
         } else if (this.#want === "listen") {
             this.#listenOn(ctx);
         }
@@ -316,13 +336,21 @@ export class Queue {
         }
     }
 
-    /** There is no stream any more, and none is wanted. */
-    #end(why: string, ctx: Context): void {
-        this.#want = "nothing";
-        this.#watched = false;
+    /** There is no stream any more; nothing waits for one where none will be. */
+    #streamEnded(why: string, ctx: Context): void {
         this.#stopStream();
         this.#tellLeft(why, ctx);
-        this.#operations.refuseWaiting(ctx);
+        this.#watched &&= this.#want !== "nothing";
+        if (this.#want === "nothing" && !this.#operations.openOf("join")) {
+            this.#operations.refuseWaiting(ctx);
+        }
+    }
+
+    /** The server streams what nobody wants: it is told so. */
+    #stopUnwanted(ctx: Context): void {
+        if (!this.#operations.openOf("unlisten")) {
+            this.#operations.ask({ kind: "unlisten" }, ctx);
+        }
     }
 
     // Verdicts, and what is none.
@@ -360,8 +388,11 @@ export class Queue {
             this.#exited(op, ctx);
         } else if (op.kind === "send" || op.kind === "set") {
             this.#operations.settle(op, { seq: frame.seq }, ctx);
-        } else if (this.#lastJoined) {
-            this.#operations.settle(op, this.#lastJoined, ctx); // A copy of a join's answer.
+        } else if (this.#wantsIn(op) && !this.#member) {
+            this.#joinAgain(op, ctx);
+        } else if (this.#want === "nothing" || this.#lastJoined) {
+            // A copy of a join's answer; or it was overtaken by its end.
+            this.#operations.settle(op, this.#lastJoined, ctx);
         } else {
             this.#operations.ask({ kind: "listen", ids: op.ids }, ctx);
         }
@@ -380,8 +411,12 @@ export class Queue {
         this.#operations.learnFrom(op, code);
         this.#operations.remove(op);
         if (op.kind === "leave" && !op.withdrawn) {
+            const streamed = this.#cursor !== undefined;
             this.#exited(op, ctx); // No member, no queue: what was to be is so.
-        } else if (op.kind === "join" && !op.withdrawn && code === codes.gone && op.inc > 0) {
+            if (streamed && this.#want !== "listen") {
+                this.#stopUnwanted(ctx); // What it only listened to goes on.
+            }
+        } else if (this.#wantsIn(op) && code === codes.gone && op.inc > 0) {
             this.#operations.reissue(op);
         } else {
             const outcome = frame.outcome ?? (code === codes.gone ? "unknown" : "rejected");
@@ -394,6 +429,9 @@ export class Queue {
                 this.#member = false; // It was lost unseen.
                 this.#keepMembership(ctx);
             }
+        }
+        if (this.#want === "nothing" && !this.#cursor) {
+            this.#streamEnded(code, ctx); // What waited for this one waits in vain.
         }
         this.#operations.progress(ctx);
     }
@@ -426,15 +464,15 @@ export class Queue {
         op.ids = [];
         op.withdrawn = true;
         this.#operations.transmit(op, ctx);
-        if (kind === "leave" && this.#want !== "nothing") {
+        if (kind === "leave" && this.#want === "join") {
             // A later join has the last word.
             this.#operations.settle({ ...op, ids }, undefined, ctx);
         } else if (kind === "leave" || (kind === "join" && this.#want === "join")) {
             // What the app wants is a state, not an event: the client tries again.
             this.#operations.hold(frame.code, undefined, ctx);
-            this.#operations.addFirst({ kind, ids }, ctx);
+            this.#operations.reissue({ ...op, ids });
         } else {
-            const message = `the gateway refused the ${kind} in ${this.name}`;
+            const message = `${kind} in ${this.name} was refused`;
             this.#operations.fail({ ...op, ids }, "rejected", frame.code, message, ctx);
         }
     }
@@ -453,9 +491,10 @@ export class Queue {
             return;
         }
         const streamed = this.#cursor !== undefined;
-        this.#end(code, ctx);
+        this.#want = "nothing";
+        this.#streamEnded(code, ctx);
         if (streamed) {
-            this.#operations.ask({ kind: "unlisten" }, ctx);
+            this.#stopUnwanted(ctx);
         }
     }
 
@@ -465,11 +504,13 @@ export class Queue {
         if (op.n > 0 && (op.inc < inc || (op.inc === inc && op.n < n))) {
             return; // A late answer: a later join has been answered already.
         }
-        this.#stopStream();
-        this.#tellLeft("left", ctx);
-        if (this.#want === "nothing") {
-            this.#operations.refuseWaiting(ctx);
-        } else if (this.#want === "listen") {
+        if (op.kind === "unlisten" && this.#member) {
+            // A member's stream goes on: until it has left, or for the backend has let it in.
+            this.#want = this.#operations.openOf("leave") ? this.#want : "join";
+            return;
+        }
+        this.#streamEnded("left", ctx);
+        if (this.#want === "listen") {
             this.#listenOn(ctx); // Asked for meanwhile, ended by this.
         }
         this.#keepMembership(ctx);

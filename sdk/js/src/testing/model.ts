@@ -1,9 +1,10 @@
 /**
  * A model of the server for one room and one user, with all the faults that the guarantees speak
  * of: lost requests, lost answers, cuts, refusals, holes, a lost queue, a lost session, a forgotten
- * client. It follows GUARANTEES 5.1 and keeps a log of what took effect, for the checks.
+ * client. It follows GUARANTEES 5.1 and what the gateway makes of streams, and keeps a log of what
+ * took effect, for the checks.
  */
-import type { Cursor, ServerFrame } from "../wire.ts";
+import { type Cursor, type ServerFrame, windowCount } from "../wire.ts";
 import type { Written } from "./bench.ts";
 
 /** mulberry32: small, fast, the same everywhere. Returns numbers in [0, 1). */
@@ -23,42 +24,91 @@ export interface Applied {
     frame: ServerFrame;
 }
 
+/** Somebody who is to get a stream once the gateway has the queue. */
+interface Follower {
+    i: number | undefined;
+    since: Cursor | undefined;
+    /** The life of the queue that it has just joined. */
+    joined?: number;
+}
+
 interface Link {
     socket: number;
     greeted: boolean;
-    listening: boolean;
+    cid: string;
+    /** The gateway streams the room, or will: to a member or to one who listens. */
+    following: { member: boolean; live: boolean } | undefined;
+    /** They wait until the gateway has the room. */
+    awaiting: Follower[];
+    warmAt: number;
+    /** The leaves that were answered; a copy of one ends no later stream. */
+    readonly left: Set<number>;
     /** Gone for the client; what is on its way to the queue may still arrive before the fence. */
     cut: boolean;
     toServer: { at: number; text: string }[];
     toClient: { at: number; frame: ServerFrame | number }[];
 }
 
+interface Verdict {
+    frame: Written;
+    /** It was decided now, not repeated. */
+    fresh: boolean;
+}
+
 export const room = "/room/1";
 const user = "alice";
+const identity = { resume: "r", ping: 15, op: "hello", v: 1, user } as const;
+const chatOnly = { chat: { type: "message" } } as const;
 
 export class Model {
     now = 0;
     /** How likely each fault is, per chance it gets; 0 = all is well. */
     faults = 0.03;
     readonly applied: Applied[] = [];
+    /** What the client did against the protocol. */
+    readonly breaches: string[] = [];
+    /** Something has made the server forget clients, so that they may be told EXPIRED. */
+    hasForgotten = false;
+    /** Those who only listen may send, too. */
+    readonly anyoneMaySend: boolean;
     #links: Link[] = [];
     #inc = 1;
+    #exists = true;
     #seq = 0;
     #history: ServerFrame[] = [];
+    /** Messages up to this place are not remembered any more. */
+    #forgotten = 0;
     state: Record<string, unknown> = {};
     member = false;
     #records = new Map<string, { hi: number; results: Map<number, Written> }>();
     #expired = new Set<string>();
     #session = 1;
     #known = true;
+    /** Joins and leaves on their way through the user's queue, and back. */
+    #passing: { at: number; link: Link; arrive: () => void }[] = [];
     readonly #random: () => number;
 
     constructor(random: () => number) {
         this.#random = random;
+        this.anyoneMaySend = random() < 0.5;
     }
 
     get at(): Cursor {
         return [this.#inc, this.#seq];
+    }
+
+    /** To how many connections is the room streamed? */
+    get streamCount(): number {
+        return this.#links.filter(({ following, cut }) => following && !cut).length;
+    }
+
+    /** No fault happens any more, and the room is there. */
+    heal(): void {
+        this.faults = 0;
+        if (!this.#exists) {
+            this.#exists = true;
+            this.#inc++;
+        }
     }
 
     #chance(share = 1): boolean {
@@ -71,7 +121,11 @@ export class Model {
         const link: Link = {
             socket,
             greeted: false,
-            listening: false,
+            cid: "",
+            following: undefined,
+            awaiting: [],
+            warmAt: 0,
+            left: new Set(),
             cut: false,
             toServer: [],
             toClient: [],
@@ -103,9 +157,15 @@ export class Model {
                 const { text } = link.toServer.shift() as { text: string };
                 this.#take(link, JSON.parse(text));
             }
+            if (link.warmAt <= now) {
+                link.awaiting.splice(0).forEach((follower) => this.#serve(link, follower));
+            }
             if (!link.cut && this.#chance(0.05)) {
                 this.#close(link, 1006); // The wire is cut; answers on their way are lost.
             }
+        }
+        while (this.#passing[0] && this.#passing[0].at <= now) {
+            this.#passing.shift()?.arrive();
         }
         this.#misfortune();
         this.#links = this.#links.filter(
@@ -130,25 +190,22 @@ export class Model {
         link.toClient.length = keep;
         this.#tell(link, code);
         link.cut = true;
-        link.listening = false;
+        link.following = undefined;
+    }
+
+    #pass(link: Link, arrive: () => void): void {
+        const last = this.#passing.at(-1)?.at ?? 0;
+        const slow = this.faults > 0 && this.#random() < 0.3 ? 400 : 20;
+        this.#passing.push({ at: Math.max(last, this.now + this.#random() * slow), link, arrive });
     }
 
     #misfortune(): void {
         if (this.#chance(0.03)) {
-            // The node of the queue is lost.
-            this.#inc += 1 + Math.floor(this.#random() * 3);
-            this.#seq = 0;
-            this.#history = [];
-            this.state = {};
-            this.member = false;
-            this.#records.clear();
-            for (const link of this.#links.filter(({ listening }) => listening)) {
-                const mounts = { scores: { type: "state", value: {} } } as const;
-                this.#tell(link, { op: "reset", q: room, at: this.at, why: "gone", mounts });
-            }
+            this.#loseQueue();
         }
         if (this.#chance(0.01)) {
             // All clients were away for too long.
+            this.hasForgotten = true;
             this.#expired = new Set([...this.#expired, ...this.#records.keys()]);
             this.#records.clear();
         }
@@ -160,6 +217,56 @@ export class Model {
         if (this.#chance(0.02)) {
             this.#known = false;
         }
+        if (this.#chance(0.02)) {
+            this.#forgotten = this.#seq;
+        }
+        if (this.#chance(0.03) && this.member) {
+            this.#leave("kicked");
+            for (const link of this.#following) {
+                this.#unfollow(link);
+                this.#tell(link, { op: "left", q: room, why: "kicked" });
+            }
+        }
+        if (this.#chance(0.03) && this.#exists && !this.member) {
+            this.#enter();
+            const current = this.#links.filter(({ greeted, cut }) => greeted && !cut).at(-1);
+            if (current) {
+                this.#follow(current, true, { i: undefined, since: undefined });
+            }
+        }
+    }
+
+    #loseQueue(): void {
+        const before = this.at;
+        const deleted = this.#random() < 0.3;
+        this.#end();
+        this.#exists = !deleted;
+        this.#inc += deleted ? 0 : 1 + Math.floor(this.#random() * 3);
+        for (const link of this.#following) {
+            if (deleted || this.#random() < 0.5) {
+                const i = link.awaiting.splice(0).map((follower) => follower.i);
+                link.following = undefined;
+                this.#answerOvertaken(link, i);
+                const why = deleted ? "deleted" : "gone";
+                this.#tell(link, { op: "reset", q: room, at: before, why });
+            } else if (link.following?.live) {
+                link.following = { member: false, live: false };
+                this.#serve(link, { i: undefined, since: before });
+            }
+        }
+    }
+
+    #end(): void {
+        this.#seq = 0;
+        this.#forgotten = 0;
+        this.#history = [];
+        this.state = {};
+        this.member = false;
+        this.#records.clear();
+    }
+
+    get #following(): Link[] {
+        return this.#links.filter(({ following, cut }) => following && !cut);
     }
 
     // What the gateway does.
@@ -180,6 +287,7 @@ export class Model {
     #greet(link: Link, frame: Written): void {
         if (frame["resume"] !== undefined && !this.#known) {
             this.#known = true;
+            this.hasForgotten = true;
             this.#close(link, 4010);
             return;
         }
@@ -187,42 +295,102 @@ export class Model {
         for (const other of this.#links.filter(({ socket }) => socket < link.socket)) {
             other.toServer = [];
             other.cut = true;
-            other.listening = false;
+            other.following = undefined;
         }
+        this.#passing = this.#passing.filter((passing) => passing.link === link);
         link.greeted = true;
-        const cid = `cid of ${frame["nonce"] ?? String(frame["cid"]).slice(7)}`;
-        this.#cids.set(link.socket, cid);
-        const identity = { user, session: this.#session, resume: "r", cid, ping: 15 };
-        this.#tell(link, { op: "hello", v: 1, ...identity });
+        link.cid = `cid of ${frame["nonce"] ?? String(frame["cid"]).slice(7)}`;
+        this.#tell(link, { ...identity, session: this.#session, cid: link.cid });
         const since = frame["since"]?.[room] as Cursor | undefined;
         if (since || this.member) {
-            this.#stream(link, since);
+            this.#follow(link, this.member, { i: undefined, since });
         }
     }
 
-    readonly #cids = new Map<number, string>();
+    #follow(link: Link, member: boolean, follower: Follower): void {
+        if (link.cut) {
+            return;
+        }
+        link.following ??= { member: false, live: false };
+        link.following.member ||= member;
+        if (link.awaiting.length === 0 && this.#chance(6)) {
+            link.warmAt = this.now + this.#random() * 500;
+        }
+        if (link.warmAt > this.now || link.awaiting.length > 0) {
+            link.awaiting.push(follower);
+        } else {
+            this.#serve(link, follower);
+        }
+    }
 
     /** Starts the stream of the room: what was missed, then where it stands. */
-    #stream(link: Link, since?: Cursor, i?: number): void {
-        const known = since?.[0] === this.#inc && since[1] <= this.#seq;
-        let resume: "fresh" | "snapshot" | `replayed ${number}` = since ? "snapshot" : "fresh";
-        if (known && this.#random() < 0.7) {
-            const missed = this.#history.slice(since[1]);
-            missed.forEach((frame) => this.#tell(link, frame));
-            resume = `replayed ${missed.length}`;
+    #serve(link: Link, { i, since, joined }: Follower): void {
+        const { following } = link;
+        if (!following) {
+            return; // It has changed its mind.
         }
-        link.listening = true;
+        const isGone = !this.#exists || (joined ?? this.#inc) < this.#inc;
+        if (isGone || (!following.member && this.#chance(1))) {
+            const code = isGone ? (following.member ? "M2010" : "M2002") : "M2004";
+            link.following = undefined;
+            this.#tell(
+                link,
+                i === undefined
+                    ? { op: "reset", q: room, at: [0, 0], why: "gone" }
+                    : { op: "err", i, code },
+            );
+            return;
+        }
+        const [inc, seq] = since ? (following.live ? this.at : since) : [0, 0];
+        const known = inc === this.#inc && seq <= this.#seq;
+        const mounts = { ...chatOnly, scores: { type: "state", value: this.state } } as const;
+        const who = this.member ? { [user]: {} } : {};
+        const content = { q: room, at: this.at, mounts, members: this.member ? 1 : 0, who };
+        let resume: "fresh" | "snapshot" | `replayed ${number}` | `gap ${number}..${number}`;
+        resume = since ? "snapshot" : "fresh";
+        if (known) {
+            const missed = this.#history.filter(
+                (frame) => frame.op === "msg" && (frame.seq ?? 0) > Math.max(seq, this.#forgotten),
+            );
+            let prev = seq;
+            for (const frame of missed) {
+                this.#tell(link, { ...frame, prev } as ServerFrame);
+                prev = (frame as { seq: number }).seq;
+            }
+            resume =
+                this.#forgotten > seq
+                    ? `gap ${seq + 1}..${this.#forgotten}`
+                    : `replayed ${missed.length}`;
+        } else if (since) {
+            const why = inc < this.#inc ? "gone" : "unknown";
+            this.#tell(link, { op: "reset", why, ...content });
+        }
+        following.live = true;
         this.#tell(link, {
             op: "joined",
-            q: room,
             ...(i !== undefined && { i }),
-            member: this.member,
-            at: this.at,
-            resume: { chat: resume },
-            mounts: { chat: { type: "message" }, scores: { type: "state", value: this.state } },
-            members: this.member ? 1 : 0,
-            who: this.member ? { [user]: {} } : {},
+            member: following.member,
+            resume: { chat: resume, scores: since ? "snapshot" : "fresh" },
+            ...content,
         });
+    }
+
+    #unfollow(link: Link): void {
+        if (!link.following) {
+            return;
+        }
+        link.following = undefined;
+        this.#answerOvertaken(
+            link,
+            link.awaiting.splice(0).map(({ i }) => i),
+        );
+    }
+
+    /** Who waited for a stream that is not wanted any more gets an answer all the same. */
+    #answerOvertaken(link: Link, requests: (number | undefined)[]): void {
+        for (const i of requests.filter((request) => request !== undefined)) {
+            this.#tell(link, { op: "ok", i });
+        }
     }
 
     #request(link: Link, frame: Written): void {
@@ -234,119 +402,146 @@ export class Model {
             this.#tell(link, { op: "retry", i, code: "M2022", after_ms: 100 });
             return;
         }
-        if (frame.op === "listen") {
-            this.#stream(link, undefined, i);
-            return;
-        }
-        if (frame.op === "history" && !link.listening) {
-            this.#tell(link, { op: "err", i, code: "M2003" });
-            return;
-        }
-        if (frame.op === "history") {
-            this.#tell(link, { op: "history", i, items: [] });
-            return;
-        }
-        if (frame.op === "unlisten") {
-            link.listening = false;
-            this.#tell(link, { op: "ok", i });
-            return;
+        switch (frame.op) {
+            case "listen":
+                this.#follow(link, false, { i, since: undefined });
+                return;
+            case "history":
+                this.#tell(
+                    link,
+                    link.following
+                        ? { op: "history", i, items: [] }
+                        : { op: "err", i, code: "M2003" },
+                );
+                return;
+            case "unlisten":
+                if (link.following && !link.following.member) {
+                    this.#unfollow(link);
+                }
+                this.#tell(link, { op: "ok", i });
+                return;
         }
         if (frame["try"] === 1 && this.#chance(2)) {
             this.#tell(link, { op: "refused", i, try: 1, code: "M2023" });
+        } else if (frame.op === "join" || frame.op === "leave") {
+            this.#pass(link, () => {
+                const verdict = this.#decide(link, frame);
+                const joined = this.member ? this.#inc : 0;
+                this.#pass(link, () => this.#answerPassed(link, frame, verdict, joined));
+            });
+        } else {
+            this.#answer(link, i, this.#decide(link, frame));
+        }
+    }
+
+    #answer(link: Link, i: number, verdict: Verdict | undefined): void {
+        if (verdict && !this.#chance(2)) {
+            this.#tell(link, { ...verdict.frame, i } as unknown as ServerFrame);
+        }
+    }
+
+    /** `joined` is the life of the queue that the user was a member of when it answered. */
+    #answerPassed(link: Link, frame: Written, verdict: Verdict | undefined, joined: number): void {
+        const i = frame["i"] as number;
+        if (verdict?.frame.op === "ok" && frame.op === "join" && joined > 0) {
+            this.#follow(link, true, { i, since: undefined, joined });
             return;
         }
-        const answer = this.#queue(link, frame);
-        if (answer && !this.#chance(2)) {
-            this.#tell(link, answer);
+        if (verdict?.frame.op === "ok" && frame.op === "leave") {
+            if (verdict.fresh || !link.left.has(i)) {
+                this.#unfollow(link);
+            }
+            link.left.add(i);
         }
+        this.#answer(link, i, verdict);
     }
 
     // What the queue does: the first line that fits.
 
-    #queue(link: Link, frame: Written): ServerFrame | undefined {
-        const i = frame["i"] as number;
+    #decide(link: Link, frame: Written): Verdict | undefined {
         const [n, named] = [frame["n"] as number, frame["inc"] as number];
-        const cid = this.#cids.get(link.socket) as string;
+        const no = (code: string): Written => ({ op: "err", code, outcome: "rejected" });
+        const ok = (): Written => ({ op: "ok", seq: this.#seq });
+        const once = (verdict: Written): Verdict => ({ frame: verdict, fresh: true });
         if (named > this.#inc) {
             throw new Error(`inc ${named} from nowhere`);
         }
-        if (named !== 0 && named < this.#inc) {
-            return { op: "err", i, code: "M2010" };
+        if (named !== 0 && (named < this.#inc || !this.#exists)) {
+            return once({ op: "err", code: "M2010", outcome: "unknown" });
         }
-        let record = this.#records.get(cid);
-        if (named === 0 && record && frame.op === "join") {
-            this.#join(link, i); // It is carried out once more, which harms nobody.
-            return undefined;
+        if (!this.#exists && frame.op !== "join") {
+            return once(no("M2002"));
         }
-        if (this.#expired.has(cid) || (!record && n !== 1)) {
-            return { op: "err", i, code: "M2011" };
+        if (!this.#exists) {
+            this.#exists = true;
+            this.#inc++;
+        }
+        let record = this.#records.get(link.cid);
+        if (this.#expired.has(link.cid) || (!record && n !== 1)) {
+            return once({ op: "err", code: "M2011", outcome: "unknown" });
         }
         record ??= { hi: 0, results: new Map() };
-        this.#records.set(cid, record);
-        if (n <= record.hi) {
-            const stored = record.results.get(n) as Written;
-            if (frame.op === "join" && stored.op === "ok") {
-                this.#stream(link, undefined, i);
-                return undefined;
+        this.#records.set(link.cid, record);
+        if (n <= record.hi - windowCount) {
+            if (frame.op !== "join" && frame.op !== "leave") {
+                // A copy of those may be late, as it takes another way.
+                this.breaches.push(`number ${n} is far behind ${record.hi}`);
             }
-            return { ...stored, i } as unknown as ServerFrame;
+            this.#close(link, 4000);
+            return undefined;
+        }
+        if (n <= record.hi) {
+            return { frame: record.results.get(n) as Written, fresh: false };
         }
         if (n !== record.hi + 1) {
-            return { op: "retry", i, code: "M2020" };
+            return once({ op: "retry", code: "M2020" });
         }
         record.hi = n;
-        const no = (code: string): Written => ({ op: "err", code, outcome: "rejected" });
-        const ok = (): Written => ({ op: "ok", seq: this.#seq });
+        const maySend = this.member || this.anyoneMaySend;
         let result: Written;
-        switch (frame.op) {
-            case "withdraw":
-                result = no("M2006");
-                break;
-            case "join":
-                if (this.#chance(2)) {
-                    result = no("M2004");
-                    break;
-                }
-                record.results.set(n, ok());
-                this.#join(link, i);
-                return undefined;
-            case "leave":
-                this.member = false;
-                this.#event({ op: "members", q: room, seq: 0, del: { [user]: "leave" }, count: 0 });
-                link.listening = false;
-                result = ok();
-                break;
-            default:
-                if (!this.member || this.#chance(1)) {
-                    result = no("M2003");
-                } else if (frame.op === "send") {
-                    const d = frame["d"];
-                    this.#event({ op: "msg", q: room, m: "chat", seq: 0, from: user, d });
-                    result = ok();
-                } else {
-                    const k = frame["k"] as string;
-                    this.state = { ...this.state, [k]: frame["d"] };
-                    const set = { [k]: frame["d"] };
-                    this.#event({ op: "state", q: room, m: "scores", seq: 0, set });
-                    result = ok();
-                }
+        if (frame.op === "withdraw") {
+            result = no("M2006");
+        } else if (frame.op === "join") {
+            result = this.#chance(2) ? no("M2004") : this.#enter();
+        } else if (frame.op === "leave") {
+            result = this.member ? this.#leave("left") : no("M2003");
+        } else if (!maySend || this.#chance(1)) {
+            result = no(maySend ? "M2004" : "M2003");
+        } else if (frame.op === "send") {
+            this.#event({ op: "msg", q: room, m: "chat", seq: 0, from: user, d: frame["d"] });
+            result = ok();
+        } else {
+            const set = { [frame["k"] as string]: frame["d"] };
+            this.state = { ...this.state, ...set };
+            this.#event({ op: "state", q: room, m: "scores", seq: 0, set });
+            result = ok();
         }
         record.results.set(n, result);
-        return { ...result, i } as unknown as ServerFrame;
+        return once(result);
     }
 
-    #join(link: Link, i: number): void {
+    #enter(): Written {
         if (!this.member) {
             this.member = true;
             this.#event({ op: "members", q: room, seq: 0, set: { [user]: {} }, count: 1 });
         }
-        this.#stream(link, undefined, i);
+        return { op: "ok", seq: this.#seq };
+    }
+
+    #leave(why: string): Written {
+        this.member = false;
+        this.#event({ op: "members", q: room, seq: 0, del: { [user]: why }, count: 0 });
+        return { op: "ok", seq: this.#seq };
     }
 
     #event(event: ServerFrame): void {
         const frame = { ...event, seq: ++this.#seq } as ServerFrame;
         this.#history.push(frame);
         this.applied.push({ inc: this.#inc, seq: this.#seq, frame });
-        this.#links.filter(({ listening }) => listening).forEach((link) => this.#tell(link, frame));
+        for (const link of this.#following) {
+            if (link.following?.live) {
+                this.#tell(link, frame);
+            }
+        }
     }
 }
