@@ -16,17 +16,12 @@
 #include "core/wire/json_frames.h"
 #include "core/wire/names.h"
 #include "core/wire/proto_frames.h"
-#include "core/wire/utf8.h"
 
 namespace muster::gateway {
 namespace {
 
 /// When to repeat a join that came while as many as may be were still open.
 constexpr Duration join_wait = std::chrono::seconds{1};
-
-// Of compressed messages, once inflated: more than 40 of the biggest payloads a second.
-constexpr std::uint32_t inflated_kib_per_second = 1'024;
-constexpr std::uint32_t inflated_kib_burst = 2'048;
 
 Payload payload_of(const std::optional<wire::Data>& data) {
     return data ? Payload(data->bytes, data->format) : Payload();
@@ -80,33 +75,6 @@ std::string_view missing_field(const wire::ClientFrame& frame) {
 }
 
 }  // namespace
-
-// A hundred bytes may inflate to 64 KiB, so what comes out is counted. Returns false for a flood.
-bool Connection::take_inflated(std::size_t bytes, Context& ctx) {
-    for (std::size_t kib = 0; kib <= bytes / 1024; ++kib) {
-        if (inflated_.take(ctx.now, inflated_kib_per_second, inflated_kib_burst)) {
-            close(ErrorCode::abuse, "too much came compressed", ctx);
-            return false;
-        }
-    }
-    return true;
-}
-
-void Connection::take_deflated(std::string_view bytes, Context& ctx) {
-    const auto message = ctx.work.inflater.inflate(bytes, ctx.settings.limits.frame_bytes_max);
-    if (!message) {
-        close(message.error().code, message.error().why, ctx);
-        return;
-    }
-    if (!take_inflated(message->size(), ctx)) {
-        return;
-    }
-    if (is_json(encoding()) && !wire::is_valid_utf8(*message)) {
-        close(ErrorCode::bad_utf8, "a text message is not UTF-8", ctx);
-        return;
-    }
-    take_message(*message, ctx);
-}
 
 void Connection::take_message(std::string_view bytes, Context& ctx) {
     ++ctx.counters.frames_in;

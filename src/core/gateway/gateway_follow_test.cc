@@ -1,3 +1,4 @@
+// Long because: all that can come between a follower and its stream is told here, on one bench.
 // Who follows a queue when something is in the way: gaps, cursors, queues that are not there.
 #include <chrono>
 #include <initializer_list>
