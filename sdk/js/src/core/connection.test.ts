@@ -1,5 +1,7 @@
+// Long because: every way in which a connection begins, lasts and ends is told here, on one bench.
 import { describe, expect, test } from "vitest";
 import { Bench, chat, joined, room } from "../testing/bench.ts";
+import { seeded } from "../testing/model.ts";
 
 const minute = 60_000;
 
@@ -155,6 +157,21 @@ describe("choosing a gateway", () => {
         }
     });
 
+    test("gateways that come later are those of the next attempt", () => {
+        const bench = started({ user: "x", urls: ["a", "b"] });
+        bench.step({ type: "gateways", urls: ["c", "d"] });
+        expect(bench.all("open")).toHaveLength(1);
+        for (const [chance, url] of [
+            [0, "c"],
+            [0.9, "d"],
+        ] as const) {
+            bench.gone();
+            bench.chance = chance;
+            bench.step({ type: "wake", slept: false });
+            expect(bench.last("open").url).toBe(url);
+        }
+    });
+
     test("a single gateway is tried again", () => {
         const bench = started();
         bench.gone();
@@ -178,6 +195,35 @@ describe("back-off", () => {
         zero.chance = 0;
         zero.gone();
         expect(zero.status.retryInMs).toBe(0);
+    });
+
+    test("15,000 clients that lose their server at once come back spread, wave by wave", () => {
+        const random = seeded(7);
+        const count = 15_000;
+        const clients = Array.from({ length: count }, () => {
+            const bench = Bench.online({ user: "x", urls: ["a"] });
+            bench.pass(10_000);
+            return bench;
+        });
+        // Each attempt of a wave fails, too: the next one has twice the width.
+        for (const [wave, widthMs] of [1_000, 2_000, 4_000, 8_000].entries()) {
+            const tenths = new Array<number>(10).fill(0);
+            let attempts = 0;
+            for (const bench of clients) {
+                bench.chance = random();
+                bench.gone();
+                const waitMs = bench.status.retryInMs ?? Infinity;
+                const tenth = Math.floor((10 * waitMs) / widthMs);
+                tenths[tenth] = (tenths[tenth] as number) + 1;
+                bench.pass(waitMs);
+                attempts += bench.all("open").length;
+            }
+            expect(attempts, "each one tries again when its wait is over").toBe(count * (wave + 2));
+            expect(tenths).toHaveLength(10);
+            // 1,500 in each tenth, with 5 standard deviations.
+            expect(Math.min(...tenths)).toBeGreaterThan(1_316);
+            expect(Math.max(...tenths)).toBeLessThan(1_684);
+        }
     });
 
     test("an attempt without an answer ends after 10 s", () => {
