@@ -320,7 +320,12 @@ function onWake(wake: () => void): () => void {
  *
  * Errors: TypeError where no gateway, no way to sign in or no WebSocket was given.
  */
-export function connect(urls: string | string[], options: ConnectOptions): Client {
+export function connect(
+    urls: string | string[],
+    options: ConnectOptions,
+    /** The first attempt waits for it: for the addresses, in Node. */
+    ready?: Promise<unknown>,
+): Client {
     const list = [urls].flat().map(endpoint);
     if (list.length === 0) {
         throw new TypeError("connect() takes a gateway");
@@ -332,5 +337,5 @@ export function connect(urls: string | string[], options: ConnectOptions): Clien
     if (constructor_ === undefined) {
         throw new TypeError("no WebSocket here: pass that of ws in the options");
     }
-    return new Client(list, options, constructor_);
+    return new Client(list, options, constructor_, ready);
 }
