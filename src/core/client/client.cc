@@ -465,8 +465,8 @@ Client::State Client::stop(Context& ctx) {
     connection_ended();
     drop_unsent(ErrorCode::withdrawn, ctx);
     for (auto& [name, queue] : queues_) {
-        queue.wants_to_join = false;
-        queue.wants_to_listen = false;
+        queue.has_joined = false;
+        queue.has_listened = false;
         for (Op& op : queue.line.open()) {
             tell(op, Outcome::unknown, ErrorCode::expired,
                  "the client was closed before the answer came", ctx);

@@ -87,12 +87,18 @@ private:
         OpLine line;
         Seq seen = 0;  // Shown to the application up to here; ahead of the cursor while resuming.
         Follow follow = Follow::none;
-        bool wants_to_join = false;
-        bool wants_to_listen = false;
+        // The last join (listen) that was granted stands, whatever has become of it since: it is
+        // what the application wants where nothing newer is on its way, or a newer one fails.
+        bool has_joined = false;
+        bool has_listened = false;
         bool is_member = false;
 
+        [[nodiscard]] bool wants_to_join() const noexcept { return line.ends_joined(has_joined); }
+        [[nodiscard]] bool wants_to_listen() const noexcept {
+            return line.ends_listening(has_listened);
+        }
         [[nodiscard]] bool is_wanted() const noexcept {
-            return wants_to_join || wants_to_listen || is_member;
+            return is_member || wants_to_join() || wants_to_listen();
         }
     };
     using Queues = std::map<QueueName, Queue, NameOrder>;

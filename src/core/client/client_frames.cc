@@ -191,8 +191,8 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
     if (frame.why == "deleted") {
         // Joining again could create it again, so that is for the application to decide.
         queue->is_member = false;
-        queue->wants_to_join = false;
-        queue->wants_to_listen = false;
+        queue->has_joined = false;
+        queue->has_listened = false;
         queue->follow = Follow::none;
     } else if (frame.why == "gone") {
         queue->is_member = false;
@@ -297,7 +297,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::LeftFrame
     }
     const bool was_wanted = queue->is_wanted();
     queue->is_member = false;
-    queue->wants_to_join = queue->line.has_join();  // One on its way has not been judged yet.
+    queue->has_joined = false;  // A join on its way has not been judged yet: it stays wanted.
     queue->follow = Follow::none;
     stay_listener(*queue);
     if (was_wanted) {

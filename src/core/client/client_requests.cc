@@ -146,15 +146,9 @@ void Client::take(const Submit& submit, Context& ctx) {
     if (submit.ttl) {
         op.deadline = ctx.now + *submit.ttl;
     }
-    const bool is_join = std::holds_alternative<Join>(op.body);
-    const bool is_leave = std::holds_alternative<Leave>(op.body);
-    const bool is_listen = std::holds_alternative<Listen>(op.body);
-    const bool is_unlisten = std::holds_alternative<Unlisten>(op.body);
     if (!queue.line.add(op)) {
         return refuse(ErrorCode::busy, "too many requests of this queue wait already");
     }
-    queue.wants_to_join = is_join || (queue.wants_to_join && !is_leave);
-    queue.wants_to_listen = is_listen || (queue.wants_to_listen && !is_unlisten);
 }
 
 void Client::take(const GiveUp& give_up, Context& ctx) {
@@ -192,7 +186,6 @@ void Client::give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& c
     if (begins_stream) {
         OpLine::withdraw(op, OpLine::Intent::fill);
         op.is_due = false;
-        queue.wants_to_listen = queue.line.ends_listening();
         if (queue.is_wanted()) {
             return;  // It stays open: its stream is wanted.
         }
@@ -207,19 +200,26 @@ void Client::give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& c
 
 // ---- Verdicts ------------------------------------------------------------------------------
 
-void Client::accepted(const QueueName&, Queue& queue, Op& op, std::optional<Cursor> at,
+void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional<Cursor> at,
                       Context& ctx) {
     const std::optional<Inc> inc = at ? std::optional{at->inc} : std::nullopt;
+    const bool wanted_to_join = queue.wants_to_join();
     const Op done = queue.line.settle_ok(op, inc, ctx.now);
-    if (std::holds_alternative<Join>(done.body) && !queue.is_member) {
-        queue.wants_to_join = queue.line.ends_joined();  // Somebody has removed us since.
+    if (std::holds_alternative<Join>(done.body)) {
+        queue.has_joined = queue.is_member;  // If not, somebody has removed us since.
+    } else if (std::holds_alternative<Listen>(done.body)) {
+        queue.has_listened = queue.has_listened || done.intent != OpLine::Intent::fill;
     } else if (std::holds_alternative<Leave>(done.body)) {
         queue.is_member = false;
+        queue.has_joined = false;
         stream_ended(queue);  // Also of who listened as well.
-    } else if (std::holds_alternative<Unlisten>(done.body) && !queue.is_member) {
-        stream_ended(queue);  // Also one that the hello had asked for, and that had not begun.
-    } else if (std::holds_alternative<Unlisten>(done.body) && queue.follow == Follow::resuming) {
-        queue.follow = Follow::asked;  // The same, if we are no member any more.
+    } else if (std::holds_alternative<Unlisten>(done.body)) {
+        queue.has_listened = false;
+        if (!queue.is_member) {
+            stream_ended(queue);  // Also one that the hello had asked for, and that had not begun.
+        } else if (queue.follow == Follow::resuming) {
+            queue.follow = Follow::asked;  // The same, if we are no member any more.
+        }
     }
     if (!queue.is_wanted() && queue.follow != Follow::none) {
         stop_stream(queue);
@@ -228,6 +228,9 @@ void Client::accepted(const QueueName&, Queue& queue, Op& op, std::optional<Curs
     if (done.id.value != 0 && done.intent != OpLine::Intent::fill) {
         ctx.outbox.emplace_back(
             Verdict{.id = done.id, .outcome = Outcome::ok, .at = at.value_or(Cursor{})});
+    }
+    if (wanted_to_join && !queue.wants_to_join() && !queue.is_member) {
+        ctx.outbox.emplace_back(RejoinRefused{name, ErrorCode::not_member, "removed since"});
     }
 }
 
@@ -264,18 +267,23 @@ void Client::rejected(const QueueName& name, Queue& queue, Op& op, const wire::E
 /// A join or listen has failed: nobody wants any longer what it was to bring.
 void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& op, ErrorCode code,
                                  std::string_view detail, Context& ctx) {
-    if (std::holds_alternative<Join>(op.body) && !queue.line.ends_joined()) {
-        queue.wants_to_join = false;
-        if (op.id.value == 0) {
+    if (std::holds_alternative<Join>(op.body) && op.id.value == 0) {
+        queue.has_joined = false;
+        if (!queue.wants_to_join()) {
             ctx.outbox.emplace_back(RejoinRefused{name, code, std::string{detail}});
         }
-    } else if (std::holds_alternative<Listen>(op.body) && !queue.line.ends_listening()) {
-        queue.wants_to_listen = false;
-        if (op.id.value == 0) {
+    } else if (std::holds_alternative<Listen>(op.body) && op.id.value == 0) {
+        queue.has_listened = false;
+        if (!queue.wants_to_listen()) {
             ctx.outbox.emplace_back(RejoinRefused{name, code, std::string{detail}});
         }
     }
     follow_no_more(queue);
+    if (state_ == State::up && role_ == Role::current) {
+        // What was granted before still stands; the failed one had taken its place.
+        stay_member(queue);
+        stay_listener(queue);
+    }
 }
 
 /// The server has ended a stream at our will; but it may begin another one, for a join or listen
@@ -308,7 +316,7 @@ void Client::stop_stream(Queue& queue) {
 
 /// Becomes a member again, where the application asked for it and the server says we are not.
 void Client::stay_member(Queue& queue) {
-    if (queue.wants_to_join && !queue.is_member && !queue.line.has_join()) {
+    if (queue.wants_to_join() && !queue.is_member && !queue.line.has_join()) {
         Op op;
         op.body = Join{};
         queue.line.held().push_front(std::move(op));  // Before what only members may do.
@@ -317,7 +325,7 @@ void Client::stay_member(Queue& queue) {
 
 /// The same for who listens and is not streamed to any more.
 void Client::stay_listener(Queue& queue) {
-    if (queue.wants_to_listen && queue.follow == Follow::none && !queue.line.has_listen()) {
+    if (queue.wants_to_listen() && queue.follow == Follow::none && !queue.line.has_listen()) {
         Op op;
         op.body = Listen{};
         queue.line.held().push_front(std::move(op));
@@ -361,7 +369,7 @@ void Client::drop_unsent(ErrorCode code, Context& ctx) {
                 return op.number == 0;
             });
         }
-        queue.wants_to_join = queue.wants_to_join && queue.is_member;
+        queue.has_joined = queue.has_joined && queue.is_member;
     }
 }
 

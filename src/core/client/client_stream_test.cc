@@ -56,6 +56,14 @@ Bench bench_that_listens() {
     return bench;
 }
 
+/// One that was, and may listen again from there on.
+Bench bench_that_has_listened() {
+    Bench bench = bench_that_listens();
+    bench.submit(room, Unlisten{});
+    bench.receive(ok(bench.sent(ClientOp::unlisten)->request));
+    return bench;
+}
+
 Seq cursor(const Bench& bench) { return bench.client.find(room)->at().seq; }
 
 bool broke(const Bench& bench) {
@@ -420,7 +428,7 @@ TEST_CASE("a second answer to a listen begins no stream that nobody wants") {
 }
 
 TEST_CASE("the welcome of a listen that was given up is not that of a join behind it") {
-    Bench bench = bench_that_listens();
+    Bench bench = bench_that_has_listened();
     const OpId id = bench.submit(room, Listen{});
     const auto listen = bench.sent(ClientOp::listen)->request;
     bench.step(GiveUp{id});
@@ -547,12 +555,45 @@ TEST_CASE("a listen that is refused leaves nothing waiting behind it, though a j
     CHECK(bench.sent(ClientOp::join) != nullptr);
 }
 
-TEST_CASE("with a second listen that is given up, the stream of the first ends") {
+TEST_CASE("a second listen that is given up leaves the stream of the first as it is") {
     Bench bench = bench_that_listens();
     const OpId id = bench.submit(room, Listen{});
+    const auto listen = bench.sent(ClientOp::listen)->request;
     bench.step(GiveUp{id});
-    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
-    CHECK(bench.client.follow(room) == Follow::none);
+    CHECK(bench.verdict()->outcome == Outcome::not_sent);
+    CHECK(bench.sent(ClientOp::unlisten) == nullptr);
+    auto again = Bench::joined(room, {Inc{7}, 3}, listen);
+    again.member = false;
+    bench.receive(again);
+    CHECK(bench.sent(ClientOp::unlisten) == nullptr);
+    bench.receive(Bench::message(room, 4));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.size() == 1);
+}
+
+TEST_CASE("a second listen that is refused leaves the stream of the first as it is") {
+    Bench bench = bench_that_listens();
+    bench.submit(room, Listen{});
+    bench.receive(Bench::err(bench.sent(ClientOp::listen)->request, ErrorCode::limit));
+    CHECK(bench.verdict()->outcome == Outcome::rejected);
+    bench.receive(Bench::message(room, 4));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+}
+
+TEST_CASE("a second join that is given up leaves the wish of the first as it is") {
+    Bench bench;
+    bench.go_online();
+    bench.submit(room, Join{});
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::join)->request));
+    bench.cut();
+    bench.step(GiveUp{bench.submit(room, Join{})});
+    bench.wait_for_socket();
+    auto hello = Bench::hello();
+    hello.session = SessionId{83};  // Memberships have ended with the first one.
+    bench.sign_in(hello);
+    CHECK(bench.sent(ClientOp::join) != nullptr);
 }
 
 TEST_CASE("a join answered again to who was removed since ends the stream that came with it") {
@@ -564,10 +605,13 @@ TEST_CASE("a join answered again to who was removed since ends the stream that c
     bench.receive(joined);
     CHECK(bench.sent(ClientOp::unlisten) != nullptr);
     CHECK(bench.client.follow(room) == Follow::none);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    REQUIRE(bench.all<RejoinRefused>().size() == 1);  // It has been joined, and is no more.
+    CHECK(bench.all<RejoinRefused>().front()->code == ErrorCode::not_member);
 }
 
 TEST_CASE("an unlisten of the client's own ends with its connection, as does what it was to end") {
-    Bench bench = bench_that_listens();
+    Bench bench = bench_that_has_listened();
     bench.step(GiveUp{bench.submit(room, Listen{})});
     REQUIRE(bench.sent(ClientOp::unlisten) != nullptr);
     bench.submit(room, Listen{});

@@ -131,8 +131,8 @@ bool OpLine::has_listen() const noexcept {
     return std::ranges::any_of(held_, listens) || std::ranges::any_of(open_, listens);
 }
 
-bool OpLine::ends_joined() const noexcept {
-    bool is_joined = false;
+bool OpLine::ends_joined(bool otherwise) const noexcept {
+    bool is_joined = otherwise;
     for (const auto* ops : {&open_, &held_}) {
         for (const Op& op : *ops) {
             const bool decides = is_join(op.body) || std::holds_alternative<Leave>(op.body);
@@ -142,8 +142,8 @@ bool OpLine::ends_joined() const noexcept {
     return is_joined;
 }
 
-bool OpLine::ends_listening() const noexcept {
-    bool is_listening = false;
+bool OpLine::ends_listening(bool otherwise) const noexcept {
+    bool is_listening = otherwise;
     for (const auto* ops : {&open_, &held_}) {
         for (const Op& op : *ops) {
             const bool listens = std::holds_alternative<Listen>(op.body);

@@ -83,9 +83,9 @@ public:
     [[nodiscard]] bool has_listen() const noexcept;
 
     /// Whether of the joins and leaves (listens and unlistens) that are held or open and not given
-    /// up the last one is a join (listen).
-    [[nodiscard]] bool ends_joined() const noexcept;
-    [[nodiscard]] bool ends_listening() const noexcept;
+    /// up the last one is a join (listen); `otherwise` where there is none.
+    [[nodiscard]] bool ends_joined(bool otherwise) const noexcept;
+    [[nodiscard]] bool ends_listening(bool otherwise) const noexcept;
 
     /// Whether a join or listen has been sent and not answered: a stream may begin any moment.
     /// One that was given up counts as well.
