@@ -184,8 +184,8 @@ void ClientCore::perform(const client::Action& action) {
         noticed_.emplace_back(*verdict);
     } else if (const auto* changed = std::get_if<client::StatusChanged>(&action)) {
         noticed_.emplace_back(*changed);
-    } else if (const auto* refused = std::get_if<client::RejoinRefused>(&action)) {
-        noticed_.emplace_back(*refused);
+    } else if (const auto* dropped = std::get_if<client::Dropped>(&action)) {
+        noticed_.emplace_back(*dropped);
     }
 }
 

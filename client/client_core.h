@@ -68,7 +68,7 @@ public:
     Handler<const Joined&> on_any_joined;
 
 private:
-    using Notice = std::variant<client::Verdict, client::StatusChanged, client::RejoinRefused>;
+    using Notice = std::variant<client::Verdict, client::StatusChanged, client::Dropped>;
 
     void step(const client::Event& event);
     void perform(const client::Action& action);
@@ -95,7 +95,7 @@ private:
     void tell_noticed();
     void tell(const client::Verdict& verdict);
     void tell(const client::StatusChanged& changed);
-    void tell(const client::RejoinRefused& refused);
+    void tell(const client::Dropped& dropped);
     template <typename Argument, typename... Arguments>
     void call(const Handler<Argument>& handler, const Arguments&... arguments);
 

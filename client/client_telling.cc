@@ -103,9 +103,9 @@ void ClientCore::tell(const client::StatusChanged& changed) {
     call(on_status, told);
 }
 
-void ClientCore::tell(const client::RejoinRefused& refused) {
-    const std::string_view queue = refused.queue.text();
-    call(handlers(queue).left, Left{.queue = queue, .why = describe(refused.code).name});
+void ClientCore::tell(const client::Dropped& dropped) {
+    const std::string_view queue = dropped.queue.text();
+    call(handlers(queue).left, Left{.queue = queue, .why = describe(dropped.code).name});
 }
 
 // ---- What came ------------------------------------------------------------------------------

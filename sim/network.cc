@@ -164,8 +164,19 @@ void Network::kill_gateway(std::size_t gateway, bool is_silent) {
 }
 
 void Network::heal() {
-    for (Line& line : lines_) {
-        line.down.bytes_per_second = 0;
+    for (LineIndex index = 0; index < lines_.size(); ++index) {
+        Pipe& slow = lines_[index].down;
+        if (slow.bytes_per_second == 0) {
+            continue;
+        }
+        slow.bytes_per_second = 0;
+        // What has piled up before the reader is read now.
+        const Instant now = world_.schedule.now();
+        slow.last_arrival = std::min(slow.last_arrival, now);
+        for (Chunk& chunk : slow.chunks) {
+            chunk.arrival = std::min(chunk.arrival, now);
+            world_.schedule.at(now, [this, index] { arrive(index, Way::down); });
+        }
     }
 }
 

@@ -73,7 +73,7 @@ public:
     }
     /// The gateway's process is gone: its clients are told, unless the whole machine is.
     void kill_gateway(std::size_t gateway, bool is_silent);
-    /// No reader is slow any more, no line swallows what is new to it.
+    /// No reader is slow any more: what has piled up before it is read at once.
     void heal();
 
     /// Returns the lines that are open at both ends.

@@ -176,10 +176,10 @@ void Player::act(const client::Action& action) {
                 part_from(std::string(world_.history.queue_names[queue]));
             }
         }
-    } else if (const auto* refused = std::get_if<client::RejoinRefused>(&action)) {
-        world_.trace.line(name_, "is not taken back into {}: {}", refused->queue.text(),
-                          label(refused->code));
-        part_from(refused->queue.text());
+    } else if (const auto* dropped = std::get_if<client::Dropped>(&action)) {
+        world_.trace.line(name_, "is dropped from {}: {}", dropped->queue.text(),
+                          label(dropped->code));
+        part_from(dropped->queue.text());
     }
 }
 

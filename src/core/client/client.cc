@@ -495,6 +495,10 @@ void Client::send_hello(Context& ctx) {
     hello.resolve = role_ == Role::superseded;
     for (auto& [name, queue] : queues_) {
         const bool has_cursor = queue.mirror.at().inc.value != 0;
+        if (!hello.resolve && !queue.is_wanted()) {
+            // The backend's doing, which has ended with the session.
+            tell_dropped(name, queue, ErrorCode::session_lost, {}, ctx);
+        }
         if (hello.resolve || !queue.is_wanted() || !has_cursor) {
             continue;
         }

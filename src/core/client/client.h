@@ -92,6 +92,7 @@ private:
         bool has_joined = false;
         bool has_listened = false;
         bool is_member = false;
+        bool is_shown = false;  // The application was told `joined`, and of no end since.
 
         [[nodiscard]] bool wants_to_join() const noexcept { return line.ends_joined(has_joined); }
         [[nodiscard]] bool wants_to_listen() const noexcept {
@@ -172,8 +173,10 @@ private:
     static void stay_member(Queue& queue);
     static void stay_listener(Queue& queue);
     static void stream_ended(Queue& queue);
-    void follow_no_more(Queue& queue);
-    void stop_stream(Queue& queue);
+    void follow_no_more(const QueueName& name, Queue& queue, Context& ctx);
+    void stop_stream(const QueueName& name, Queue& queue, Context& ctx);
+    static void tell_dropped(const QueueName& name, Queue& queue, ErrorCode code,
+                             std::string_view detail, Context& ctx);
     void give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& ctx);
     void drop_hopeless(Queue& queue, ErrorCode code, Context& ctx);
     void expire_held(Context& ctx);

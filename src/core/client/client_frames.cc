@@ -132,7 +132,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
             return State::up;  // Of a listen that was given up, and unlistened; ours is behind it.
         }
         if (!frame.member && !queue.is_wanted()) {
-            stop_stream(queue);  // The second answer to a listen that was sent twice.
+            stop_stream(name, queue, ctx);  // The second answer to a listen that was sent twice.
             return State::up;
         }
     }
@@ -152,6 +152,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
             return breach(ctx, ErrorCode::frame_too_big, "a queue's state is too big to keep");
         }
         queue.line.bind(frame.at.inc);
+        queue.is_shown = true;
         ctx.outbox.emplace_back(Deliver{&whole});
     }
     if (op != nullptr) {
@@ -160,7 +161,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
         stay_member(queue);
     }
     if (!queue.is_wanted() && queue.follow != Follow::none) {
-        stop_stream(queue);  // Who was a member, and is none any more, is let listen by a resume.
+        stop_stream(name, queue, ctx);  // Who was a member, and is none any more, is let listen by a resume.
     }
     return State::up;
 }
@@ -187,6 +188,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
         return breach(ctx, ErrorCode::frame_too_big, "a queue's state is too big to keep");
     }
     queue->line.bind(frame.at.inc);
+    queue->is_shown = frame.why != "deleted";
     ctx.outbox.emplace_back(Deliver{&whole});
     if (frame.why == "deleted") {
         // Joining again could create it again, so that is for the application to decide.
@@ -299,6 +301,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::LeftFrame
     queue->is_member = false;
     queue->has_joined = false;  // A join on its way has not been judged yet: it stays wanted.
     queue->follow = Follow::none;
+    queue->is_shown = false;
     stay_listener(*queue);
     if (was_wanted) {
         ctx.outbox.emplace_back(Deliver{&whole});

@@ -192,7 +192,8 @@ void Client::give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& c
     }
     const Op given_up = queue.line.settle(op, ctx.now);
     if (begins_stream) {
-        stop_stream(queue);  // What comes of it is nobody's, and it must not meet a later one.
+        // What comes of it is nobody's, and it must not meet a later one.
+        stop_stream(name, queue, ctx);
     }
     not_wanted_any_more(name, queue, given_up, ErrorCode::withdrawn, detail, ctx);
     drop_hopeless(queue, ErrorCode::withdrawn, ctx);
@@ -203,8 +204,11 @@ void Client::give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& c
 void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional<Cursor> at,
                       Context& ctx) {
     const std::optional<Inc> inc = at ? std::optional{at->inc} : std::nullopt;
-    const bool wanted_to_join = queue.wants_to_join();
     const Op done = queue.line.settle_ok(op, inc, ctx.now);
+    if (done.id.value != 0 && done.intent != OpLine::Intent::fill) {
+        ctx.outbox.emplace_back(
+            Verdict{.id = done.id, .outcome = Outcome::ok, .at = at.value_or(Cursor{})});
+    }
     if (std::holds_alternative<Join>(done.body)) {
         queue.has_joined = queue.is_member;  // If not, somebody has removed us since.
     } else if (std::holds_alternative<Listen>(done.body)) {
@@ -212,26 +216,21 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
     } else if (std::holds_alternative<Leave>(done.body)) {
         queue.is_member = false;
         queue.has_joined = false;
+        queue.is_shown = false;
         stream_ended(queue);  // Also of who listened as well.
     } else if (std::holds_alternative<Unlisten>(done.body)) {
         queue.has_listened = false;
         if (!queue.is_member) {
+            queue.is_shown = false;
             stream_ended(queue);  // Also one that the hello had asked for, and that had not begun.
         } else if (queue.follow == Follow::resuming) {
             queue.follow = Follow::asked;  // The same, if we are no member any more.
         }
     }
     if (!queue.is_wanted() && queue.follow != Follow::none) {
-        stop_stream(queue);
+        stop_stream(name, queue, ctx);
     }
-    follow_no_more(queue);
-    if (done.id.value != 0 && done.intent != OpLine::Intent::fill) {
-        ctx.outbox.emplace_back(
-            Verdict{.id = done.id, .outcome = Outcome::ok, .at = at.value_or(Cursor{})});
-    }
-    if (wanted_to_join && !queue.wants_to_join() && !queue.is_member) {
-        ctx.outbox.emplace_back(RejoinRefused{name, ErrorCode::not_member, "removed since"});
-    }
+    follow_no_more(name, queue, ctx);
 }
 
 void Client::rejected(const QueueName& name, Queue& queue, Op& op, const wire::ErrFrame& frame,
@@ -260,7 +259,7 @@ void Client::rejected(const QueueName& name, Queue& queue, Op& op, const wire::E
     if (!is_expired && done.intent == OpLine::Intent::apply) {
         not_wanted_any_more(name, queue, done, code, frame.detail, ctx);
     }
-    follow_no_more(queue);
+    follow_no_more(name, queue, ctx);
     drop_hopeless(queue, code, ctx);
 }
 
@@ -270,15 +269,15 @@ void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& 
     if (std::holds_alternative<Join>(op.body) && op.id.value == 0) {
         queue.has_joined = false;
         if (!queue.wants_to_join()) {
-            ctx.outbox.emplace_back(RejoinRefused{name, code, std::string{detail}});
+            tell_dropped(name, queue, code, detail, ctx);
         }
     } else if (std::holds_alternative<Listen>(op.body) && op.id.value == 0) {
         queue.has_listened = false;
         if (!queue.wants_to_listen()) {
-            ctx.outbox.emplace_back(RejoinRefused{name, code, std::string{detail}});
+            tell_dropped(name, queue, code, detail, ctx);
         }
     }
-    follow_no_more(queue);
+    follow_no_more(name, queue, ctx);
     if (state_ == State::up && role_ == Role::current) {
         // What was granted before still stands; the failed one had taken its place.
         stay_member(queue);
@@ -294,24 +293,37 @@ void Client::stream_ended(Queue& queue) {
 }
 
 /// Ends what is streamed, or was awaited and does not come, to somebody who does not want it.
-void Client::follow_no_more(Queue& queue) {
+void Client::follow_no_more(const QueueName& name, Queue& queue, Context& ctx) {
     if (!queue.is_wanted() && queue.follow == Follow::live) {
-        stop_stream(queue);
-    } else if (!queue.is_wanted() ||
-               (queue.follow == Follow::asked && !queue.line.awaits_stream())) {
+        stop_stream(name, queue, ctx);
+    } else if (!queue.is_wanted()) {
+        queue.follow = Follow::none;
+        tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
+    } else if (queue.follow == Follow::asked && !queue.line.awaits_stream()) {
         queue.follow = Follow::none;
     }
 }
 
 /// Nobody wants the stream that the server has begun: it is told so, lest a later join or listen of
 /// ours be taken for a second one to what we have seen.
-void Client::stop_stream(Queue& queue) {
+void Client::stop_stream(const QueueName& name, Queue& queue, Context& ctx) {
     queue.follow = Follow::none;
+    tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
     if (state_ == State::up && role_ == Role::current) {
         Op op;
         op.body = Unlisten{};
         queue.line.held().push_back(std::move(op));
     }
+}
+
+/// Once for each `joined` that was shown, unless the application itself is parting.
+void Client::tell_dropped(const QueueName& name, Queue& queue, ErrorCode code,
+                          std::string_view detail, Context& ctx) {
+    const bool is_parting = !queue.line.ends_joined(true) || !queue.line.ends_listening(true);
+    if (queue.is_shown && !is_parting) {
+        ctx.outbox.emplace_back(Dropped{name, code, std::string{detail}});
+    }
+    queue.is_shown = false;
 }
 
 /// Becomes a member again, where the application asked for it and the server says we are not.

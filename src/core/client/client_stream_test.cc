@@ -274,9 +274,9 @@ TEST_CASE("a queue that is not there any more is asked for once more, whatever w
     const auto listen_request = listen->request;
     const auto join_request = join->request;
     bench.receive(Bench::err(listen_request, ErrorCode::no_queue));
-    CHECK(bench.only<RejoinRefused>() != nullptr);
+    CHECK(bench.only<Dropped>() != nullptr);
     bench.receive(Bench::err(join_request, ErrorCode::no_queue));
-    CHECK(bench.only<RejoinRefused>() != nullptr);
+    CHECK(bench.all<Dropped>().empty());  // Once is enough.
     bench.cut();
     bench.come_back();
     CHECK(bench.last_hello().since.empty());
@@ -311,9 +311,9 @@ TEST_CASE("a rejoin that is rejected is told once, and not tried again") {
     Bench bench = bench_in_room();
     bench.receive(reset({Inc{8}, 0}, "gone"));
     bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::forbidden));
-    REQUIRE(bench.only<RejoinRefused>() != nullptr);
-    CHECK(bench.only<RejoinRefused>()->queue == room);
-    CHECK(bench.only<RejoinRefused>()->code == ErrorCode::forbidden);
+    REQUIRE(bench.only<Dropped>() != nullptr);
+    CHECK(bench.only<Dropped>()->queue == room);
+    CHECK(bench.only<Dropped>()->code == ErrorCode::forbidden);
     CHECK(bench.all<Verdict>().empty());
     bench.cut();
     bench.come_back();
@@ -582,6 +582,40 @@ TEST_CASE("a second listen that is refused leaves the stream of the first as it 
     CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
 }
 
+TEST_CASE("a stream that ends with a request that was given up is told to the application once") {
+    Bench bench;
+    bench.go_online();
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));  // The backend's doing, …
+    const OpId id = bench.submit(room, Join{});
+    auto again = Bench::joined(room, {Inc{7}, 4});
+    again.member = false;  // … which it has undone since.
+    bench.cut();
+    bench.come_back();
+    bench.receive(again);
+    CHECK(bench.all<Dropped>().empty());  // A join is on its way.
+    bench.step(GiveUp{id});
+    REQUIRE(bench.all<Dropped>().size() == 1);
+    CHECK(bench.all<Dropped>().front()->queue == room);
+}
+
+TEST_CASE("a membership by the backend that ends with its session is told once it is not resumed") {
+    Bench bench;
+    bench.go_online();
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));
+    bench.cut();
+    bench.wait_for_socket();
+    auto hello = Bench::hello();
+    hello.session = SessionId{83};
+    bench.sign_in(hello);
+    CHECK(bench.last_hello().since.size() == 1);  // It may have made us a member again.
+    bench.cut();
+    bench.wait_for_socket();
+    bench.step(SocketOpened{bench.socket()});
+    CHECK(bench.sent(ClientOp::hello)->since.empty());
+    REQUIRE(bench.all<Dropped>().size() == 1);
+    CHECK(bench.all<Dropped>().front()->code == ErrorCode::session_lost);
+}
+
 TEST_CASE("a second join that is given up leaves the wish of the first as it is") {
     Bench bench;
     bench.go_online();
@@ -606,8 +640,8 @@ TEST_CASE("a join answered again to who was removed since ends the stream that c
     CHECK(bench.sent(ClientOp::unlisten) != nullptr);
     CHECK(bench.client.follow(room) == Follow::none);
     CHECK(bench.verdict()->outcome == Outcome::ok);
-    REQUIRE(bench.all<RejoinRefused>().size() == 1);  // It has been joined, and is no more.
-    CHECK(bench.all<RejoinRefused>().front()->code == ErrorCode::not_member);
+    REQUIRE(bench.all<Dropped>().size() == 1);  // It has been joined, and is no more.
+    CHECK(bench.all<Dropped>().front()->code == ErrorCode::not_member);
 }
 
 TEST_CASE("an unlisten of the client's own ends with its connection, as does what it was to end") {

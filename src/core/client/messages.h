@@ -202,16 +202,16 @@ struct DeliverHistory {
     const wire::HistoryFrame* frame = nullptr;
 };
 
-/// A membership ended with its session or history, or a stream with its queue, and the server did
-/// not take us back.
-struct RejoinRefused {
+/// The application follows this queue no more, and has neither left nor unlistened: it was removed,
+/// or a membership ended with its session and the server did not take us back.
+struct Dropped {
     QueueName queue;
     ErrorCode code = ErrorCode::forbidden;
     std::string detail;
 };
 
 using Action = std::variant<OpenSocket, CloseSocket, SendFrame, FetchToken, StatusChanged, Verdict,
-                            Deliver, DeliverHistory, RejoinRefused>;
+                            Deliver, DeliverHistory, Dropped>;
 using Outbox = std::vector<Action>;
 
 /// Everything that a step may know of the world. Lives for one step.
