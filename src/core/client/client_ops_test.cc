@@ -223,6 +223,7 @@ TEST_CASE("every kind of request carries its own fields") {
     CHECK(bench.sent(ClientOp::leave)->number == 4);
     bench.submit("/room/2", Listen{});
     CHECK_FALSE(bench.sent(ClientOp::listen)->number);
+    bench.receive(Bench::joined("/room/2", {Inc{8}, 3}, bench.sent(ClientOp::listen)->request));
     bench.submit("/room/2", Unlisten{});
     CHECK(bench.sent(ClientOp::unlisten) != nullptr);
 }
@@ -708,8 +709,6 @@ TEST_CASE("what takes no number is sent again on a connection only if it was tur
     const auto send = bench.sent(ClientOp::send)->request;
     bench.submit(room, Unlisten{});
     const auto unlisten = bench.sent(ClientOp::unlisten)->request;
-    bench.submit(room, Listen{});
-    REQUIRE(bench.sent(ClientOp::listen) != nullptr);
     bench.pass(3s);
     REQUIRE(bench.all<SendFrame>().size() == 1);
     CHECK(bench.sent(ClientOp::send) != nullptr);
@@ -720,6 +719,27 @@ TEST_CASE("what takes no number is sent again on a connection only if it was tur
     CHECK(bench.sent(ClientOp::unlisten) != nullptr);
     bench.pass(15s);
     CHECK(bench.sent(ClientOp::unlisten) == nullptr);
+}
+
+TEST_CASE("listen and unlisten wait for each other, lest one turned away undo the later one") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Unlisten{});
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    bench.submit(room, Listen{});
+    CHECK(bench.all<SendFrame>().empty());
+    bench.receive(retry(unlisten, ErrorCode::busy, 100));
+    bench.pass(1s);
+    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
+    CHECK(bench.sent(ClientOp::listen) == nullptr);
+    wire::OkFrame done;
+    done.request = unlisten;
+    bench.receive(done);
+    REQUIRE(bench.sent(ClientOp::listen) != nullptr);
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    bench.submit(room, Unlisten{});
+    CHECK(bench.all<SendFrame>().empty());
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, listen));
+    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
 }
 
 TEST_CASE("history that follows a join waits for it") {

@@ -309,7 +309,7 @@ void Client::follow_no_more(const QueueName& name, Queue& queue, Context& ctx) {
 void Client::stop_stream(const QueueName& name, Queue& queue, Context& ctx) {
     queue.follow = Follow::none;
     tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
-    if (state_ == State::up && role_ == Role::current) {
+    if (state_ == State::up && role_ == Role::current && !queue.line.holds_unlisten()) {
         Op op;
         op.body = Unlisten{};
         queue.line.held().push_back(std::move(op));

@@ -59,17 +59,25 @@ OpLine::Op* OpLine::open_next() {
         }
     } else {
         const auto asks = std::ranges::count(open_, OpNumber{0}, &Op::number);
-        const bool must_wait = std::holds_alternative<History>(next.body) &&
-                               std::ranges::any_of(open_, [](const Op& op) {
-                                   return is_wanted(op) && brings_inc(op.body);
-                               });
-        if (must_wait || static_cast<std::size_t>(asks) >= asks_max) {
+        if (must_wait(next) || static_cast<std::size_t>(asks) >= asks_max) {
             return nullptr;
         }
     }
     open_.push_back(std::move(next));
     held_.pop_front();
     return &open_.back();
+}
+
+// One of a pair that a busy gateway turned away would be sent again behind the other, and undo it.
+bool OpLine::must_wait(const Op& ask) const noexcept {
+    return std::ranges::any_of(open_, [&ask](const Op& op) {
+        if (std::holds_alternative<History>(ask.body)) {
+            return is_wanted(op) && brings_inc(op.body);
+        }
+        return std::holds_alternative<Listen>(ask.body)
+                   ? std::holds_alternative<Unlisten>(op.body)
+                   : std::holds_alternative<Listen>(op.body);
+    });
 }
 
 bool OpLine::may_number(const Op& op) const noexcept {
@@ -152,6 +160,11 @@ bool OpLine::ends_listening(bool otherwise) const noexcept {
         }
     }
     return is_listening;
+}
+
+bool OpLine::holds_unlisten() const noexcept {
+    return std::ranges::any_of(
+        held_, [](const Op& op) { return std::holds_alternative<Unlisten>(op.body); });
 }
 
 bool OpLine::awaits_stream() const noexcept {
