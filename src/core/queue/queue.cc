@@ -67,8 +67,7 @@ void Queue::take(const Fence& fence, actor::Context& ctx) {
     if (!content_ || (fence.inc.value != 0 && fence.inc != content_->at.inc)) {
         reply.kind = FenceReply::Kind::gone;
     } else if (is_member(fence.user)) {
-        const auto newest = find_fence(fence.user, fence.cep.slot());
-        if (newest != fences_.end() && newest->second > fence.cep) {
+        if (is_fenced(fence.user, fence.cep)) {
             reply.kind = FenceReply::Kind::overtaken;
         }
         raise_fence(fence.user, fence.cep);
@@ -167,6 +166,15 @@ Queue::Fences::iterator Queue::find_fence(const UserId& member, std::uint8_t slo
         }
     }
     return fences_.end();
+}
+
+// Against a newer cep of its slot, and against all of a younger user queue.
+bool Queue::is_fenced(const UserId& member, Cep cep) const {
+    const auto fences = fences_.equal_range(member);
+    return std::any_of(fences.first, fences.second, [cep](const auto& fence) {
+        return cep.inc < fence.second.inc ||
+               (cep.slot() == fence.second.slot() && cep < fence.second);
+    });
 }
 
 void Queue::raise_fence(const UserId& member, Cep cep) {

@@ -108,6 +108,7 @@ private:
     void publish(Event event, actor::Context& ctx);
     void remove_member(const UserId& user, LeaveReason reason, actor::Context& ctx);
     [[nodiscard]] Fences::iterator find_fence(const UserId& member, std::uint8_t slot);
+    [[nodiscard]] bool is_fenced(const UserId& member, Cep cep) const;
     void raise_fence(const UserId& member, Cep cep);
     void note_whether_empty(actor::Context& ctx);
     void age_clients(actor::Context& ctx);

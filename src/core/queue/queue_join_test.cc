@@ -396,6 +396,21 @@ TEST_CASE("each of a user's slots has a fence of its own") {
     }
 }
 
+TEST_CASE("a cep of a younger user queue fences all of the ones before, in every slot") {
+    QueueBench bench;
+    TestClient device = alice;
+    device.cid = Cid{0, 2};
+    device.cep = Cep::of_slot(Inc{5}, 1, 2);
+    bench.join(alice);
+    CHECK(bench.send(device, "chat", "1").kind == Kind::ok);
+    CHECK(bench.fence(alice.user, Cep{Inc{6}, 0}) == FenceReply::Kind::fenced_in);
+    CHECK(bench.send(alice, "chat", "2").kind == Kind::fenced);
+    CHECK(bench.send(device, "chat", "3").kind == Kind::fenced);
+    CHECK(bench.fence(alice.user, device.cep) == FenceReply::Kind::overtaken);
+    device.cep = Cep::of_slot(Inc{6}, 1, 1);
+    CHECK(bench.send(device, "chat", "4").kind == Kind::ok);
+}
+
 TEST_CASE("who joins is fenced at once, in all slots that the join names") {
     QueueBench bench;
     TestClient device = alice;

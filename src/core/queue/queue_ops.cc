@@ -98,8 +98,7 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
     }
     if (!op.sender.is_server && !std::holds_alternative<WithdrawOp>(op.body) &&
         rules_in_force.queues_check_cep) {
-        const auto fence = find_fence(op.sender.user, op.sender.cep.slot());
-        if (fence != fences_.end() && op.sender.cep < fence->second) {
+        if (is_fenced(op.sender.user, op.sender.cep)) {
             return refused(Verdict::Kind::fenced, ErrorCode::superseded);
         }
     }

@@ -159,14 +159,19 @@ UserQueue::Slot& UserQueue::slot_for(Cid cid) {
 
 // Larger than all before it, in any slot: so it also tells which slot was taken first.
 Cep UserQueue::next_cep(const Slot& of, actor::Context& ctx) const {
-    const Inc inc = first_slot_.cep.inc.value != 0 ? first_slot_.cep.inc
-                    : rules_in_force.cep_names_inc ? ctx.next_inc()
-                                                   : Inc{1};
     std::uint64_t turn = 0;
     for (std::size_t i = 0; i < slot_count(); ++i) {
         turn = std::max(turn, slot(i).cep.turn());
     }
-    return Cep::of_slot(inc, of.cep.slot(), turn + 1);
+    return Cep::of_slot(inc(ctx), of.cep.slot(), turn + 1);
+}
+
+// Of our ceps. All of a lost user queue, whatever their slot, are smaller.
+Inc UserQueue::inc(actor::Context& ctx) const {
+    if (first_slot_.cep.inc.value != 0) {
+        return first_slot_.cep.inc;
+    }
+    return rules_in_force.cep_names_inc ? ctx.next_inc() : Inc{1};
 }
 
 // ---- Connections -----------------------------------------------------------------------------
@@ -324,11 +329,16 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
         return;
     }
     op.sender.session = session_;
-    if (op.sender.is_server) {
-        op.sender.cep =
-            first_slot_.cep;  // Whom the backend joins is fenced from the first moment on.
+    auto* join = std::get_if<queue::JoinOp>(&op.body);
+    if (op.sender.is_server && join != nullptr) {
+        // Whom the backend joins is fenced from the first moment on, also against connections that
+        // a user queue before us let in.
+        first_slot_.cep.inc = inc(ctx);
     }
-    if (auto* join = std::get_if<queue::JoinOp>(&op.body)) {
+    if (op.sender.is_server) {
+        op.sender.cep = first_slot_.cep;
+    }
+    if (join != nullptr) {
         name_fences(*join, op.sender.cep);
         if (!op.reject_with) {
             note_join(op, pass.queue);

@@ -539,6 +539,14 @@ TEST_CASE("a server's join names the newest cep: the queue fences whom it joins 
     CHECK(bench.only<queue::Op>().sender.is_server);
 }
 
+TEST_CASE("a server's join of who is not on line fences what a lost user queue has let in") {
+    Bench bench;
+    bench.pass_on(room, bench.server_op(bench.join_body()));
+    const Cep fence = bench.only<queue::Op>().sender.cep;
+    CHECK(fence.inc.value != 0);
+    CHECK(bench.sign_in().cep == Cep{fence.inc, 1});  // It goes on from there.
+}
+
 TEST_CASE("a server's join that is rejected leaves nothing behind") {
     Bench bench;
     const auto op = bench.server_op(bench.join_body());
