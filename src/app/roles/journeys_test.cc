@@ -177,6 +177,29 @@ TEST_CASE("a client that comes back is sent what it missed, on whatever shard it
     }
 }
 
+TEST_CASE("who missed nothing is live again one round trip after its hello") {
+    for (const std::uint16_t shards : shard_counts) {
+        Sites site(shards);
+        User alice(site.bench, "alice", site.first);
+        alice.join("/room/1");
+        alice.join("/room/2");
+        alice.read();
+        const auto before = alice.reader.queues;
+        alice.hang_up();
+        site.bench.pass(10s);
+        alice.reader.others.clear();
+        alice.resume(site.second);  // It says nothing but its hello.
+        for (const auto& [name, seen] : alice.reader.queues) {
+            CHECK(seen.is_live);
+            CHECK(seen.is_member);
+            CHECK(seen.at == before.at(name).at);
+            CHECK(seen.messages == before.at(name).messages);
+            CHECK(seen.lost.empty());
+        }
+        CHECK(alice.reader.others.empty());
+    }
+}
+
 TEST_CASE("who was away for longer than the history reaches is told the gap") {
     ShardBench bench;
     User alice(bench, "alice");
