@@ -104,9 +104,9 @@ public:
     /// Wishes anew for what was postponed, if it need not wait any more. Returns whether it did.
     bool wish_postponed(Context& ctx);
 
-    /// The stream that was asked for will not come.
+    /// The stream that was asked for will not come; if it was live, it has ended.
     void follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,
-                        ErrorCode code, Context& ctx);
+                        ErrorCode code, bool was_live, Context& ctx);
     /// The queue's history has ended: tells the client, and follows it no more.
     void followed_ended(const QueueName& queue, Cursor at, std::string_view why, Context& ctx);
     /// An unfollow wish was granted. (The client may want the queue again already.)

@@ -542,7 +542,7 @@ void Connection::postpone(Wish wish, Context& ctx) {
 }
 
 void Connection::follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,
-                                ErrorCode code, Context& ctx) {
+                                ErrorCode code, bool was_live, Context& ctx) {
     const Following* followed = following(queue.text());
     const bool is_member = followed != nullptr && followed->is_member;
     const bool was_following = followed != nullptr;
@@ -551,7 +551,8 @@ void Connection::follow_refused(const QueueName& queue, std::optional<std::uint6
         // A join has taken effect: it cannot be rejected any more, but what it joined is gone.
         say_error(request, is_member && code == ErrorCode::no_queue ? ErrorCode::gone : code, {},
                   ctx);
-    } else if (was_following) {
+    }
+    if (was_live || (was_following && !request)) {
         say_gone(queue, ctx);
     }
 }

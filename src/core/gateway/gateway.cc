@@ -320,16 +320,18 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
     }
     follower.is_member = followed->is_member;
     if (!replica.may_listen(follower.is_member)) {
-        stop_serving(replica, *connection);
-        connection->follow_refused(replica.name(), follower.request, ErrorCode::forbidden, ctx);
-        note_idle(replica, ctx);
+        refuse(replica, follower, ErrorCode::forbidden, ctx);
         return;
     }
     if (follower.joined.value != 0 && follower.joined < replica.at().inc) {
-        // What it has joined is gone, and this is another history of that name.
-        stop_serving(replica, *connection);
-        connection->follow_refused(replica.name(), follower.request, ErrorCode::no_queue, ctx);
-        note_idle(replica, ctx);
+        // What it has joined is gone, and this is another history of that name. If it has been led
+        // there already, it goes on there.
+        followed->is_member = replica.has_member(connection->user());
+        if (followed->is_live && replica.may_listen(followed->is_member)) {
+            connection->say_error(follower.request, ErrorCode::gone, {}, ctx);
+        } else {
+            refuse(replica, follower, ErrorCode::gone, ctx);
+        }
         return;
     }
     if (followed->is_live && follower.cursor) {
@@ -360,6 +362,14 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         return;
     }
     hand_welcome(replica, follower, replica.welcome(follower, connection->encoding(), ctx), ctx);
+}
+
+void Gateway::refuse(Replica& replica, const Follower& follower, ErrorCode code, Context& ctx) {
+    Connection& connection = *find(follower.connection);
+    const bool was_live = connection.following(replica.name().text())->is_live;
+    stop_serving(replica, connection);
+    connection.follow_refused(replica.name(), follower.request, code, was_live, ctx);
+    note_idle(replica, ctx);
 }
 
 void Gateway::hand_welcome(Replica& replica, const Follower& follower, const Welcome& welcome,
@@ -495,7 +505,11 @@ void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
     for (const ConnectionId id : std::vector(replica.listeners())) {
         Connection& connection = *find(id);
         stop_serving(replica, connection);
-        const bool is_member = connection.served(replica.name().text())->is_member;
+        Following& followed = *connection.served(replica.name().text());
+        if (before.inc != replica.at().inc) {
+            followed.is_member = replica.has_member(connection.user());  // That of before has ended.
+        }
+        const bool is_member = followed.is_member;
         const Follower follower{
             .connection = id, .request = {}, .cursor = before, .is_member = is_member};
         if (!replica.may_listen(is_member) || connection.postpones_welcomes()) {
@@ -547,7 +561,7 @@ void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Contex
             wish.was_ahead = true;
             again.push_back(std::move(wish));
         } else if (Connection* connection = find(follower.connection)) {
-            connection->follow_refused(queue, follower.request, code, ctx);
+            connection->follow_refused(queue, follower.request, code, false, ctx);
             finish(follower.connection, ctx);
         }
     }

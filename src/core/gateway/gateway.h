@@ -100,6 +100,7 @@ private:
     void answer_history(const Wish& wish, Connection& connection, Context& ctx);
     void serve(Replica& replica, Follower follower, Context& ctx);
     void await_snapshot(Replica& replica, const Follower& follower, Context& ctx);
+    void refuse(Replica& replica, const Follower& follower, ErrorCode code, Context& ctx);
     void hand_welcome(Replica& replica, const Follower& follower, const Welcome& welcome,
                       Context& ctx);
     void stop_serving(Replica& replica, Connection& connection);

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -225,6 +226,46 @@ TEST_CASE("who has joined a history that then ended is not welcomed to the next 
     room.queue.post("9");
     CHECK(has(bob.next(), R"("op":"msg")"));
     CHECK(alice.texts.empty());
+}
+
+TEST_CASE("a late OK of a join to the history before leaves the stream of the present one alone") {
+    ListenedRoom room;
+    TestPeer& alice = room.listener("alice");
+    room.queue.answer();
+    room.queue.is_heard = false;
+    room.queue.post("3");
+    room.queue.is_heard = true;
+    room.queue.post("4");
+    const Cursor joined = room.queue.content.at;
+    room.queue.begin(Inc{8});
+    room.queue.answer();
+    alice.texts.clear();
+    const Cursor now = std::exchange(room.queue.content.at, joined);
+    room.join(alice, 4);
+    room.queue.content.at = now;
+    CHECK(alice.next() == R"({"op":"err","i":4,"code":"M2010","outcome":"unknown"})");
+    room.queue.post("9");
+    CHECK(has(alice.next(), R"("op":"msg")"));
+    SUBCASE("and makes nobody a member of it") {
+        room.listen(alice, 5);
+        CHECK(has(alice.next(), R"("op":"joined","i":5,"q":"/room/1","member":false)"));
+    }
+}
+
+TEST_CASE("with a new history memberships of the one before end") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    room.join(alice, 4);
+    room.queue.answer();
+    CHECK(has(alice.next(), R"("op":"joined","i":4,"q":"/room/1","member":true)"));
+    room.queue.is_heard = false;
+    room.queue.post("3");
+    room.queue.is_heard = true;
+    room.queue.post("4");
+    room.queue.begin(Inc{8});
+    room.queue.answer();
+    CHECK(has(alice.next(), R"("op":"reset")"));
+    CHECK(has(alice.next(), R"("op":"joined","q":"/room/1","member":false,"at":[8,2])"));
 }
 
 TEST_CASE("who has joined a younger history than the replica knows waits until that knows it") {

@@ -91,6 +91,11 @@ std::vector<Follower> Replica::stop_waiting(ConnectionId connection) {
     return stopped;
 }
 
+bool Replica::has_member(const UserId& user) const {
+    MUSTER_CHECK(content_.has_value());
+    return content_->members.contains(user);
+}
+
 bool Replica::may_listen(bool is_member) const noexcept {
     MUSTER_CHECK(content_.has_value());
     return is_member || content_->rules->listen == queue::WhoListens::anyone;

@@ -68,6 +68,9 @@ public:
     /// within a frame's size.
     [[nodiscard]] SharedText history(const Wish& wish, Encoding encoding, Context& ctx);
 
+    /// Returns whether `user` is a member, as far as this replica knows. Only with content.
+    [[nodiscard]] bool has_member(const UserId& user) const;
+
     /// Returns whether a user, a member or not, may listen. Only with content.
     [[nodiscard]] bool may_listen(bool is_member) const noexcept;
 
