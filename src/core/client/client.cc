@@ -424,6 +424,7 @@ void Client::connection_ended() {
         queue.line.pause();
         queue.line.forget_own_unlistens();
         queue.follow = Follow::none;
+        queue.streamed = Inc{};
     }
 }
 

@@ -126,9 +126,10 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
         at = queues_.emplace(QueueName{frame.queue}, Queue{}).first;
     }
     auto& [name, queue] = *at;
+    queue.streamed = frame.at.inc;
     Op* const op = frame.request ? queue.line.find(*frame.request) : nullptr;
     if (frame.request && op == nullptr && queue.follow != Follow::live) {
-        if (queue.line.awaits_stream()) {
+        if (queue.line.awaits_stream() || queue.line.has_unlisten()) {
             return State::up;  // Of a listen that was given up, and unlistened; ours is behind it.
         }
         if (!frame.member && !queue.is_wanted()) {
@@ -138,6 +139,11 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     const Cursor cursor{queue.mirror.at().inc, queue.seen};
     const bool is_old = frame.at < cursor;
+    if (is_old && !frame.request && queue.follow == Follow::none) {
+        // A member's, of which we had not said how far we have seen it: we do so now.
+        queue.is_member = frame.member;
+        return reconnect_now(ctx);
+    }
     if (is_old && !frame.request) {
         return breach(ctx, ErrorCode::protocol,
                       fmt::format("{} was joined at an older place than it was left", name.text()));
@@ -172,6 +178,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
     if (queue == nullptr) {
         return State::up;
     }
+    queue->streamed = frame.at.inc;
     const bool is_nothing_left = frame.at.inc.value == 0;
     if (!queue->is_wanted()) {
         queue->follow = is_nothing_left ? Follow::none : queue->follow;
@@ -229,7 +236,8 @@ Client::Place Client::place_of(Queue& queue, Seq seq, std::optional<Seq> prev) {
 // The cursor waits for `joined`: only that says that nothing is missing before it. What does not
 // follow is of a stream that we have ended, and comes again.
 Client::Place Client::place_while_resuming(Queue& queue, Seq seq, std::optional<Seq> prev) {
-    if (seq <= queue.seen || prev.value_or(seq - 1) > queue.seen) {
+    const bool is_other = queue.streamed.value != 0 && queue.streamed != queue.mirror.at().inc;
+    if (is_other || seq <= queue.seen || prev.value_or(seq - 1) > queue.seen) {
         return Place::unwanted;
     }
     queue.seen = seq;

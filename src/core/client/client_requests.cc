@@ -182,6 +182,11 @@ void Client::take(const GiveUp& give_up, Context& ctx) {
 void Client::give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& ctx) {
     constexpr std::string_view detail = "given up";
     tell(op, Outcome::not_sent, ErrorCode::withdrawn, std::string{detail}, ctx);
+    if (std::holds_alternative<Unlisten>(op.body) && op.attempts > 0) {
+        OpLine::withdraw(op, OpLine::Intent::fill);
+        op.is_due = false;
+        return;  // It stays open: once it is done, what it ended begins again.
+    }
     const bool begins_stream = std::holds_alternative<Listen>(op.body) && op.attempts > 0;
     if (begins_stream) {
         OpLine::withdraw(op, OpLine::Intent::fill);
@@ -219,9 +224,10 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
         queue.is_shown = false;
         stream_ended(queue);  // Also of who listened as well.
     } else if (std::holds_alternative<Unlisten>(done.body)) {
-        queue.has_listened = false;
+        const bool is_given_up = done.intent == OpLine::Intent::fill;
+        queue.has_listened = queue.has_listened && is_given_up;
         if (!queue.is_member) {
-            queue.is_shown = false;
+            queue.is_shown = queue.is_shown && is_given_up;
             stream_ended(queue);  // Also one that the hello had asked for, and that had not begun.
         } else if (queue.follow == Follow::resuming) {
             queue.follow = Follow::asked;  // The same, if we are no member any more.

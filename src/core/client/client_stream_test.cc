@@ -433,15 +433,18 @@ TEST_CASE("the welcome of a listen that was given up is not that of a join behin
     const auto listen = bench.sent(ClientOp::listen)->request;
     bench.step(GiveUp{id});
     REQUIRE(bench.sent(ClientOp::unlisten) != nullptr);
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
     bench.receive(Bench::message(room, 4));  // Nobody hears it, …
     CHECK(bench.outbox.empty());
     bench.submit(room, Join{});
-    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
-    const auto join = bench.sent(ClientOp::join)->request;
     auto late = Bench::joined(room, {Inc{7}, 5}, listen);
     late.member = false;
     bench.receive(late);
     CHECK(bench.outbox.empty());
+    bench.receive(ok(unlisten));
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+    const auto join = bench.sent(ClientOp::join)->request;
     bench.receive(replay(4, 3));  // … but who joins from its cursor on is given it.
     CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
     bench.receive(Bench::joined(room, {Inc{7}, 6}, join));
@@ -571,6 +574,57 @@ TEST_CASE("a second listen that is given up leaves the stream of the first as it
     bench.cut();
     bench.come_back();
     CHECK(bench.last_hello().since.size() == 1);
+}
+
+TEST_CASE("an unlisten that is given up after it was sent: what it ended begins again") {
+    Bench bench = bench_that_listens();
+    const OpId id = bench.submit(room, Unlisten{});
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    bench.step(GiveUp{id});
+    CHECK(bench.verdict()->outcome == Outcome::not_sent);
+    bench.receive(Bench::message(room, 4));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.receive(ok(unlisten));
+    REQUIRE(bench.sent(ClientOp::listen) != nullptr);
+    CHECK(bench.sent(ClientOp::listen)->cursor == Cursor{Inc{7}, 4});
+    CHECK(bench.all<Dropped>().empty());
+}
+
+TEST_CASE("a join waits for the unlisten before it, and then says how far the queue was seen") {
+    Bench bench = bench_that_listens();
+    bench.submit(room, Unlisten{});
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    bench.submit(room, Join{});
+    CHECK(bench.sent(ClientOp::join) == nullptr);
+    bench.receive(ok(unlisten));
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+}
+
+TEST_CASE("events of a history whose beginning was not wanted are not taken for the one asked for") {
+    Bench bench = bench_that_has_listened();
+    bench.receive(reset({Inc{8}, 3}, "gone"));  // Of a stream whose end is on its way.
+    bench.submit(room, Listen{});
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    bench.receive(Bench::message(room, 4));  // It follows (8,3), not the (7,3) that was named.
+    CHECK(bench.outbox.empty());
+    auto joined = Bench::joined(room, {Inc{8}, 4}, listen);
+    joined.member = false;
+    bench.receive(joined);
+    CHECK(cursor(bench) == 4);
+}
+
+TEST_CASE("a membership's stream that begins behind what was seen is asked for from there") {
+    Bench bench = bench_that_has_listened();
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.empty());
+    bench.receive(Bench::joined(room, {Inc{7}, 2}));  // By a gateway that is behind the last one.
+    CHECK(bench.all<Deliver>().empty());
+    CHECK(bench.only<CloseSocket>()->close_code == 1000);
+    bench.sign_in();
+    REQUIRE(bench.last_hello().since.size() == 1);
+    CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
 }
 
 TEST_CASE("a second listen that is refused leaves the stream of the first as it is") {

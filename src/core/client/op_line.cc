@@ -20,6 +20,8 @@ bool brings_inc(const Request& request) noexcept {
     return is_join(request) || std::holds_alternative<Listen>(request);
 }
 
+bool is_unlisten(const OpLine::Op& op) noexcept { return std::holds_alternative<Unlisten>(op.body); }
+
 bool is_wanted(const OpLine::Op& op) noexcept { return op.intent == OpLine::Intent::apply; }
 
 }  // namespace
@@ -68,20 +70,21 @@ OpLine::Op* OpLine::open_next() {
     return &open_.back();
 }
 
-// One of a pair that a busy gateway turned away would be sent again behind the other, and undo it.
-bool OpLine::must_wait(const Op& ask) const noexcept {
-    return std::ranges::any_of(open_, [&ask](const Op& op) {
-        if (std::holds_alternative<History>(ask.body)) {
+// What begins a stream and what ends one wait for each other: one that a busy gateway turned away
+// would be sent again behind the other and undo it, and one that begins a stream tells from where.
+bool OpLine::must_wait(const Op& next) const noexcept {
+    return std::ranges::any_of(open_, [&next](const Op& op) {
+        if (std::holds_alternative<History>(next.body)) {
             return is_wanted(op) && brings_inc(op.body);
         }
-        return std::holds_alternative<Listen>(ask.body)
-                   ? std::holds_alternative<Unlisten>(op.body)
-                   : std::holds_alternative<Listen>(op.body);
+        return brings_inc(next.body) ? std::holds_alternative<Unlisten>(op.body)
+                                     : brings_inc(op.body);
     });
 }
 
 bool OpLine::may_number(const Op& op) const noexcept {
-    if (is_pushed_back_ || has_unbound() || is_first_open()) {
+    if (is_pushed_back_ || has_unbound() || is_first_open() ||
+        (is_join(op.body) && must_wait(op))) {
         return false;
     }
     if (inc_.value == 0) {
@@ -162,9 +165,10 @@ bool OpLine::ends_listening(bool otherwise) const noexcept {
     return is_listening;
 }
 
-bool OpLine::holds_unlisten() const noexcept {
-    return std::ranges::any_of(
-        held_, [](const Op& op) { return std::holds_alternative<Unlisten>(op.body); });
+bool OpLine::holds_unlisten() const noexcept { return std::ranges::any_of(held_, is_unlisten); }
+
+bool OpLine::has_unlisten() const noexcept {
+    return holds_unlisten() || std::ranges::any_of(open_, is_unlisten);
 }
 
 bool OpLine::awaits_stream() const noexcept {

@@ -26,8 +26,8 @@ namespace muster::client {
 ///             out names none: it means the present one, whichever that is. Nothing is numbered
 ///             while such a join, or number 1 of the present inc, is open.
 /// Order:      requests leave in the order in which they came; a History waits for the joins and
-///             listens before it, a Listen for the Unlistens and the other way round, an op until
-///             the inc is known.
+///             listens before it, a Join or Listen for the Unlistens and the other way round, an
+///             op until the inc is known.
 /// Bounds:     at most held_max held requests, and asks_max open ones without a number.
 /// Source:     GUARANTEES.md sections 2, 5.1 and 5.2; rules R2-R6.
 class OpLine {
@@ -90,6 +90,8 @@ public:
 
     /// Whether an unlisten waits to be sent.
     [[nodiscard]] bool holds_unlisten() const noexcept;
+    /// Whether one is held or open.
+    [[nodiscard]] bool has_unlisten() const noexcept;
 
     /// Whether a join or listen has been sent and not answered: a stream may begin any moment.
     /// One that was given up counts as well.
@@ -175,7 +177,7 @@ public:
     [[nodiscard]] OpNumber next_number() const noexcept { return next_; }
 
 private:
-    [[nodiscard]] bool must_wait(const Op& ask) const noexcept;
+    [[nodiscard]] bool must_wait(const Op& next) const noexcept;
     [[nodiscard]] bool may_number(const Op& op) const noexcept;
     [[nodiscard]] bool has_unbound() const noexcept;
     [[nodiscard]] bool is_first_open() const noexcept;
