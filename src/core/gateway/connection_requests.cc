@@ -311,10 +311,16 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
             if (reply.what == queue::OpReply::What::join && reply.standing && !is_left(reply)) {
                 follow(reply.queue, request, cursor, true, ctx, reply.standing->inc);
             } else {
-                if (ends_stream(reply)) {
+                const bool is_end = ends_stream(reply);
+                if (is_end) {
                     unfollow(reply.queue, ctx);
                 }
                 say(wire::OkFrame{request, seq_of(verdict), std::nullopt}, ctx);
+                if (is_end && reply.standing) {
+                    // A leave of long ago, sent again: somebody has joined the user since.
+                    follow(reply.queue, std::nullopt, std::nullopt, true, ctx,
+                           reply.standing->inc);
+                }
             }
             break;
         case queue::Verdict::Kind::rejected:

@@ -362,6 +362,33 @@ TEST_CASE("the second answer to a leave that was sent twice ends no later stream
     CHECK(alice.texts.empty());
 }
 
+TEST_CASE("a leave of long ago, sent or withdrawn again, does not hide that its user is in again") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    room.join(alice, 3);
+    room.queue.answer();
+    static_cast<void>(alice.next());
+    queue::OpReply reply;
+    reply.reply_to = {ref_of(alice), std::uint64_t{4}};
+    reply.queue = room.queue.name;
+    reply.number = 2;
+    reply.verdict.at = {Inc{7}, 2};
+    reply.verdict.is_new = false;
+    reply.standing = queue::Standing{Inc{7}};
+    SUBCASE("sent") { reply.what = queue::OpReply::What::leave; }
+    SUBCASE("withdrawn") {
+        room.bench.peers.say(alice, R"({"op":"leave","i":4,"n":2,"inc":7,"q":"/room/1"})");
+        static_cast<void>(room.bench.take_sent<user::Pass>());
+        room.bench.peers.say(alice, R"({"op":"withdraw","i":4,"n":2,"inc":7,"q":"/room/1"})");
+        static_cast<void>(room.bench.take_sent<queue::Op>());
+    }
+    room.bench.deliver(reply);
+    CHECK(alice.next() == R"({"op":"ok","i":4,"seq":2})");
+    CHECK(has(alice.next(), R"("op":"joined","q":"/room/1","member":true)"));
+    room.queue.post("6");
+    CHECK(has(alice.next(), R"("op":"msg")"));
+}
+
 TEST_CASE("a refusal of an older subscription is ignored") {
     ListenedRoom room;
     TestPeer& alice = room.listener("alice");

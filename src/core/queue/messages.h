@@ -162,8 +162,8 @@ struct OpReply {
     enum class What : std::uint8_t { join, leave, other } what = What::other;
     LeaveReason leave_reason = LeaveReason::left;
     Verdict verdict;
-    /// Join and leave: what `user` is once this is answered; nothing: no member. The verdict does
-    /// not say that: an OK may be that of an op that was carried out long ago.
+    /// Join, leave, and what withdraws them: what `user` is once this is answered; nothing: no
+    /// member. The verdict does not say that: an OK may be that of an op of long ago.
     std::optional<Standing> standing;
 };
 

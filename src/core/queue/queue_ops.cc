@@ -34,7 +34,7 @@ Verdict rejected_for(const Error& error) { return rejected(error.code, error.det
 void Queue::take(const Op& op, const actor::Address& from, actor::Context& ctx) {
     OpReply reply = reply_to(op, ctx.self());
     reply.verdict = decide(op, ctx);
-    if (reply.what != OpReply::What::other) {
+    if (reply.what != OpReply::What::other || std::holds_alternative<WithdrawOp>(op.body)) {
         reply.standing = standing_of(reply.user);
     }
     ctx.send(from, std::move(reply));
