@@ -150,6 +150,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     if (role_ == Role::current && (!is_old || op != nullptr)) {
         queue.is_member = frame.member;
+        queue.member_at = frame.member ? frame.at.seq : 0;
     }
     if (!is_old && role_ == Role::current) {
         queue.follow = Follow::live;

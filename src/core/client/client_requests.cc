@@ -219,18 +219,20 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
     } else if (std::holds_alternative<Listen>(done.body)) {
         queue.has_listened = queue.has_listened || done.intent != OpLine::Intent::fill;
     } else if (std::holds_alternative<Leave>(done.body)) {
-        queue.is_member = false;
         queue.has_joined = false;
-        queue.is_shown = false;
-        stream_ended(queue);  // Also of who listened as well.
+        const bool is_of_long_ago = at && at->inc == queue.mirror.at().inc &&
+                                    queue.is_member && at->seq < queue.member_at;
+        if (!is_of_long_ago) {  // Else somebody has joined us since, which we know.
+            queue.is_member = false;
+            queue.is_shown = false;
+            stream_ended(queue);  // Also of who listened as well.
+        }
     } else if (std::holds_alternative<Unlisten>(done.body)) {
         const bool is_given_up = done.intent == OpLine::Intent::fill;
         queue.has_listened = queue.has_listened && is_given_up;
         if (!queue.is_member) {
             queue.is_shown = queue.is_shown && is_given_up;
-            stream_ended(queue);  // Also one that the hello had asked for, and that had not begun.
-        } else if (queue.follow == Follow::resuming) {
-            queue.follow = Follow::asked;  // The same, if we are no member any more.
+            stream_ended(queue);
         }
     }
     if (!queue.is_wanted() && queue.follow != Follow::none) {
@@ -415,14 +417,16 @@ void Client::forget_idle_queues() {
 
 void Client::send_due(Context& ctx) {
     for (auto& [name, queue] : queues_) {
+        // What a resume brings says whether we are a member: whose stream an unlisten does not end.
+        const bool is_resuming = queue.follow == Follow::resuming;
         for (Op& op : queue.line.open()) {
-            if (op.is_due) {
+            if (op.is_due && !(is_resuming && std::holds_alternative<Unlisten>(op.body))) {
                 send_op(name, queue, op, ctx);
             }
         }
         while (role_ == Role::current && !is_cid_worn_) {
             drop_hopeless(queue, ErrorCode::not_member, ctx);
-            Op* next = queue.line.open_next();
+            Op* next = queue.line.open_next(is_resuming);
             if (next == nullptr) {
                 break;
             }

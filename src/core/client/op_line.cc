@@ -41,8 +41,8 @@ bool OpLine::add(Op op) {
     return true;
 }
 
-OpLine::Op* OpLine::open_next() {
-    if (held_.empty()) {
+OpLine::Op* OpLine::open_next(bool is_resuming) {
+    if (held_.empty() || (is_resuming && is_unlisten(held_.front()))) {
         return nullptr;
     }
     Op& next = held_.front();

@@ -71,7 +71,8 @@ public:
     [[nodiscard]] bool add(Op op);
 
     /// Opens the next held op if it may be sent now and returns it, due; otherwise nullptr.
-    [[nodiscard]] Op* open_next();
+    /// `is_resuming`: an Unlisten must wait.
+    [[nodiscard]] Op* open_next(bool is_resuming = false);
 
     /// Whether a new op that is no join can hope for an inc: one is known, or was asked for before.
     [[nodiscard]] bool can_hope_for_inc() const noexcept;
