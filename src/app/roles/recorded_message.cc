@@ -377,6 +377,7 @@ private:
         part(Recorded::FenceReply::kConnectionFieldNumber, reply.connection);
         out_.bytes(Recorded::FenceReply::kQueueFieldNumber, reply.queue.text());
         out_.number(Recorded::FenceReply::kKindFieldNumber, queue::number_of(reply.kind));
+        out_.number(Recorded::FenceReply::kIncFieldNumber, reply.inc.value);
     }
 
     static int field_of(const queue::ReadReply&) { return Recorded::kReadReplyFieldNumber; }
@@ -426,6 +427,7 @@ private:
         out_.bytes(MembershipChanged::kQueueFieldNumber, changed.queue.text());
         out_.number(MembershipChanged::kIsMemberFieldNumber, changed.is_member);
         out_.number(MembershipChanged::kReasonFieldNumber, queue::number_of(changed.reason));
+        out_.number(MembershipChanged::kIncFieldNumber, changed.inc.value);
     }
 
     static int field_of(const user::Told&) { return Recorded::kToldFieldNumber; }

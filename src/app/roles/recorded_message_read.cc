@@ -412,7 +412,7 @@ private:
     }
 
     queue::FenceReply fence_reply(const Recorded::FenceReply& saved) {
-        return {connection(saved), queue_name(saved.queue()),
+        return {connection(saved), queue_name(saved.queue()), Inc{saved.inc()},
                 one_of(saved.kind(), queue::FenceReply::Kind::gone)};
     }
     user::Attached attached(const Recorded::Attached& saved) {
@@ -428,7 +428,7 @@ private:
     }
     user::MembershipChanged membership_changed(const Recorded::MembershipChanged& saved) {
         return {connection(saved), queue_name(saved.queue()), saved.is_member(),
-                reason(saved.reason())};
+                reason(saved.reason()), Inc{saved.inc()}};
     }
     user::Told told(const Recorded::Told& saved) {
         return {connection(saved),         queue_name(saved.queue()), saved.seq(),

@@ -180,7 +180,7 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
     all.push_back(sample_published(queue::MountChanged{MountName("map"), {}}));
     all.push_back(to_gateway(queue::Ended{room, sub, inc}));
     all.push_back(
-        to_gateway(queue::FenceReply{sample_connection, room, queue::FenceReply::Kind::gone}));
+        to_gateway(queue::FenceReply{sample_connection, room, inc, queue::FenceReply::Kind::gone}));
     all.push_back(to_service(queue::ReadReply{RequestId{4}, content}));
     all.push_back(to_service(queue::ReadReply{RequestId{5}, nullptr}));
     all.push_back(to_gateway(user::Attached{
@@ -190,7 +190,7 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
         user::Checked{sample_connection, user::Checked::Standing::no_session, sample_cep}));
     all.push_back(to_gateway(user::Kick{sample_connection, sample_cep, true}));
     all.push_back(to_gateway(
-        user::MembershipChanged{sample_connection, room, true, queue::LeaveReason::kicked}));
+        user::MembershipChanged{sample_connection, room, true, queue::LeaveReason::kicked, inc}));
     all.push_back(to_gateway(user::Told{sample_connection, QueueName("/user/alice"), 4,
                                         WallTime{-1}, UserId("bob"), binary}));
     all.push_back(

@@ -454,10 +454,10 @@ void Connection::take(const queue::FenceReply& reply, Context& ctx) {
         return;
     }
     const auto answered = std::erase_if(signing_in().fences_open, [&](const user::Joined& fence) {
-        return fence.queue == reply.queue;
+        return fence.queue == reply.queue && fence.inc == reply.inc;
     });
     if (answered == 0) {
-        return;  // It was asked twice, and has answered twice.
+        return;  // It was asked twice, and has answered twice; or of a history that is past.
     }
     if (reply.kind == queue::FenceReply::Kind::gone) {
         // Its membership went with it; a new history of that name is nothing that was joined.

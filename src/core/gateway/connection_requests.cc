@@ -390,7 +390,7 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
         std::erase_if(kept.joined,
                       [&](const user::Joined& joined) { return joined.queue == changed.queue; });
         if (changed.is_member) {
-            kept.joined.push_back({changed.queue, Inc{}});
+            kept.joined.push_back({changed.queue, changed.inc});
             fence(kept.joined.back(), ctx);
         }
         return;

@@ -57,9 +57,9 @@ TEST_CASE("the hello comes after all joined queues have been fenced, then their 
     CHECK(fences[0].cep == bench.last_cep());
     CHECK(fences[0].inc == Inc{7});
     CHECK(fences[1].inc == Inc{9});
-    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}});
     CHECK(peer.texts.empty());
-    bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b")});
+    bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b"), Inc{9}});
     CHECK(peer.next().starts_with(R"({"op":"hello")"));
     FakeQueue room(bench, "/room/1");
     room.answer();
@@ -205,7 +205,7 @@ TEST_CASE("an ATTACH that is not answered within 1 s is sent again, of the same 
     bench.deliver(attached);
     CHECK(bench.take_sent<queue::Fence>().size() == 1);
     answer_fence(bench);
-    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}});
     CHECK(peer.next().starts_with(R"({"op":"hello")"));
     bench.deliver(attached);
     CHECK(bench.take_sent<queue::Fence>().empty());
@@ -220,15 +220,16 @@ TEST_CASE("a FENCE that is not answered within 1 s is sent again, and no other")
     CHECK(bench.take_sent<queue::Fence>().size() == 2);
     bench.pass(1s - 1us);
     CHECK(bench.sent.empty());
-    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
-    bench.deliver(queue::FenceReply{ref_of(peer), room_name});  // The same question's, twice.
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}});
+    bench.deliver(
+        queue::FenceReply{ref_of(peer), room_name, Inc{7}});  // The same question's, twice.
     CHECK(peer.texts.empty());
     bench.pass(1us);
     const auto again = bench.take_one<queue::Fence>("/b");
     CHECK(again.inc == Inc{9});
     CHECK(again.cep == bench.last_cep());
     CHECK(bench.sent.empty());
-    bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b")});
+    bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b"), Inc{9}});
     CHECK(peer.next().starts_with(R"({"op":"hello")"));
     bench.pass(10s);
     CHECK(bench.take_sent<queue::Fence>().empty());
@@ -238,8 +239,8 @@ TEST_CASE("who is overtaken in one queue is closed, also by the second answer of
     States states;
     GatewayBench& bench = states.bench;
     TestPeer& peer = bench.sign_in("alice", {}, {{room_name, Inc{7}}, {QueueName("/b"), Inc{9}}});
-    bench.deliver(queue::FenceReply{ref_of(peer), room_name});
-    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Fenced::overtaken});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}});
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}, Fenced::overtaken});
     bench.check_closed(peer, 4003, "M1003");
 }
 
@@ -298,14 +299,27 @@ TEST_CASE("what the backend does between the user queue's answer and the welcome
     GatewayBench& bench = states.bench;
     TestPeer& peer = states.fencing();
     SUBCASE("a join") {
-        bench.deliver(user::MembershipChanged{ref_of(peer), QueueName("/b"), true});
+        bench.deliver(user::MembershipChanged{ref_of(peer), QueueName("/b"), true, {}, Inc{9}});
         const auto fences = bench.take_sent<queue::Fence>();
         REQUIRE(fences.size() == 2);
-        bench.deliver(queue::FenceReply{ref_of(peer), room_name});
+        bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}});
         CHECK(peer.texts.empty());
-        bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b")});
+        bench.deliver(queue::FenceReply{ref_of(peer), QueueName("/b"), Inc{9}});
         CHECK(bench.take_sent<queue::Subscribe>("/b").size() == 1);
         CHECK(bench.take_sent<queue::Subscribe>("/room/1").size() == 1);
+    }
+    SUBCASE("a join of the next history of a queue, whose last one answers that it has ended") {
+        bench.deliver(user::MembershipChanged{ref_of(peer), room_name, true, {}, Inc{8}});
+        const auto fences = bench.take_sent<queue::Fence>();
+        REQUIRE(fences.size() == 2);
+        CHECK(fences[1].inc == Inc{8});
+        bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}, Fenced::gone});
+        CHECK(peer.texts.empty());
+        bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{8}});
+        FakeQueue room(bench, "/room/1", Inc{8});
+        room.answer();
+        CHECK(peer.next().starts_with(R"({"op":"hello")"));
+        CHECK(peer.next().starts_with(R"({"op":"joined","q":"/room/1","member":true,"at":[8,2])"));
     }
     SUBCASE("a kick out of a queue") {
         bench.deliver(user::MembershipChanged{ref_of(peer), room_name, false});

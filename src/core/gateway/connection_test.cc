@@ -398,7 +398,7 @@ TEST_CASE("an answer that comes in a state which did not ask for it is ignored")
             state_is("Attached");
         }
         if (!is_fencing) {
-            bench.deliver(queue::FenceReply{ref, room_name, Fenced::overtaken});
+            bench.deliver(queue::FenceReply{ref, room_name, Inc{7}, Fenced::overtaken});
             state_is("FenceReply");
         }
         if (!is_up && !is_fencing && !is_attaching) {
@@ -443,7 +443,7 @@ TEST_CASE("events and answers for a connection that is gone find nobody") {
     bench.deliver(user::Kick{ref, Cep{Inc{99}, 1}, true});
     bench.deliver(user::Stale{ref});
     bench.deliver(user::MembershipChanged{ref, room_name, true});
-    bench.deliver(queue::FenceReply{ref, room_name});
+    bench.deliver(queue::FenceReply{ref, room_name, Inc{7}});
     bench.peers.block(peer);
     bench.peers.drain(peer);
     bench.peers.hang_up(peer);

@@ -367,7 +367,7 @@ inline void answer_fence(GatewayBench& bench,
                          queue::FenceReply::Kind kind = queue::FenceReply::Kind::fenced_in) {
     const auto fences = bench.take_sent<queue::Fence>();
     for (const auto& fence : fences) {
-        bench.deliver(queue::FenceReply{fence.connection, room_name, kind});
+        bench.deliver(queue::FenceReply{fence.connection, room_name, fence.inc, kind});
     }
 }
 

@@ -172,8 +172,7 @@ TEST_CASE("a client in many big queues signs in without being taken for slow") {
     const auto fences = bench.take_sent<queue::Fence>();
     REQUIRE(fences.size() == rooms.size());
     for (const FakeQueue& room : rooms) {
-        bench.deliver(
-            queue::FenceReply{fences[0].connection, room.name, queue::FenceReply::Kind::fenced_in});
+        bench.deliver(queue::FenceReply{fences[0].connection, room.name, room.content.at.inc});
     }
     REQUIRE(alice.next().starts_with(R"({"op":"hello")"));
     bench.in_one_turn([&] {

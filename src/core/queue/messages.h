@@ -225,9 +225,11 @@ struct Ended {
     Inc inc;
 };
 
+/// The answer to one Fence.
 struct FenceReply {
     ConnectionRef connection;
     QueueName queue;
+    Inc inc;  ///< as the Fence named it: of one queue name, several histories may be asked
     enum class Kind : std::uint8_t { fenced_in, overtaken, gone } kind = Kind::fenced_in;
 };
 

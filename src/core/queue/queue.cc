@@ -63,7 +63,7 @@ void Queue::take(const Unsubscribe& unsubscribe, actor::Context& ctx) {
 }
 
 void Queue::take(const Fence& fence, actor::Context& ctx) {
-    FenceReply reply{fence.connection, ctx.self(), FenceReply::Kind::fenced_in};
+    FenceReply reply{fence.connection, ctx.self(), fence.inc, FenceReply::Kind::fenced_in};
     if (!content_ || (fence.inc.value != 0 && fence.inc != content_->at.inc)) {
         reply.kind = FenceReply::Kind::gone;
     } else if (is_member(fence.user)) {

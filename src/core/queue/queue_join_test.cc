@@ -330,10 +330,14 @@ TEST_CASE("a fence of another history, or where there is no queue, finds it gone
     CHECK(bench.fence(alice.user, alice.cep) == FenceReply::Kind::fenced_in);
 }
 
-TEST_CASE("a fence is answered to the shard of the connection that it is for") {
+TEST_CASE("a fence is answered to the connection that it is for, and names the inc that it named") {
     QueueBench bench;
     bench.join(alice);
+    const Inc asked{bench.inc().value - 1};
+    bench.fence(alice.user, alice.cep, asked);
+    CHECK(bench.only<FenceReply>().inc == asked);
     bench.fence(alice.user, alice.cep);
+    CHECK(bench.only<FenceReply>().inc == Inc{});
     CHECK(bench.gateways_sent<FenceReply>() == std::vector{ShardId{3}});
     CHECK(bench.only<FenceReply>().connection == ConnectionRef{ShardId{3}, ConnectionId{9}});
     CHECK(bench.only<FenceReply>().queue == bench.self);

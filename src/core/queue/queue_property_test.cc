@@ -201,7 +201,7 @@ struct OutputText {
         return "read " + (reply.content ? described(*reply.content) : "nothing");
     }
     std::string operator()(const FenceReply& reply) const {
-        return fmt::format("fence {}", static_cast<int>(reply.kind));
+        return fmt::format("fence {} {}", reply.inc.value, static_cast<int>(reply.kind));
     }
     std::string operator()(const Ended& ended) const {
         return fmt::format("ended {} {}", ended.sub.value, ended.inc.value);

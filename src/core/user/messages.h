@@ -116,6 +116,7 @@ struct MembershipChanged {
     QueueName queue;
     bool is_member = false;
     queue::LeaveReason reason = queue::LeaveReason::left;
+    Inc inc{};  ///< of the joined queue
 };
 
 /// A message to the user itself.

@@ -65,7 +65,8 @@ void UserQueue::refuse(const actor::Message& message, actor::Context& ctx) const
                  queue::SubscribeRefused{ctx.self(), subscribe->sub, ErrorCode::forbidden});
     } else if (const auto* fence = std::get_if<queue::Fence>(&message.body)) {
         ctx.send(actor::GatewayAddress{fence->connection.gateway},
-                 queue::FenceReply{fence->connection, ctx.self(), queue::FenceReply::Kind::gone});
+                 queue::FenceReply{fence->connection, ctx.self(), fence->inc,
+                                   queue::FenceReply::Kind::gone});
     } else if (const auto* content = std::get_if<queue::Read>(&message.body)) {
         ctx.send(actor::ServiceAddress{}, queue::ReadReply{content->request, nullptr});
     }
@@ -404,20 +405,20 @@ void UserQueue::note_standing(const queue::OpReply& reply, actor::Context& ctx) 
     }
     const Inc after = reply.standing ? reply.standing->inc : Inc{};
     if (before != after) {
-        tell_membership(reply, after.value != 0, ctx);
+        tell_membership(reply, after, ctx);
     }
 }
 
-// Whose op it was learns it from the answer.
-void UserQueue::tell_membership(const queue::OpReply& reply, bool is_member,
-                                actor::Context& ctx) const {
+// Whose op it was learns it from the answer. `inc`: of what the user is in now; 0: in none.
+void UserQueue::tell_membership(const queue::OpReply& reply, Inc inc, actor::Context& ctx) const {
     const auto* asker = reply.verdict.kind == queue::Verdict::Kind::ok
                             ? std::get_if<ConnectionRef>(&reply.reply_to.who)
                             : nullptr;
     for_each_connection([&](const Slot& slot) {
         if (asker == nullptr || *asker != slot.ref()) {
             ctx.send(actor::GatewayAddress{slot.gateway},
-                     MembershipChanged{slot.ref(), reply.queue, is_member, reply.leave_reason});
+                     MembershipChanged{slot.ref(), reply.queue, inc.value != 0, reply.leave_reason,
+                                       inc});
         }
     });
 }

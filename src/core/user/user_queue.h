@@ -114,7 +114,7 @@ private:
     void end_session(actor::Context& ctx);
     void leave_behind(const QueueName& queue, actor::Context& ctx) const;
     void tell_presence(const QueueName& queue, bool is_online, Cep cep, actor::Context& ctx) const;
-    void tell_membership(const queue::OpReply& reply, bool is_member, actor::Context& ctx) const;
+    void tell_membership(const queue::OpReply& reply, Inc inc, actor::Context& ctx) const;
 
     // The first slot is in the object: that of a user who may have one connection. The others are
     // made when they are taken.

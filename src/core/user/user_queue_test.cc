@@ -497,6 +497,7 @@ TEST_CASE("a join of a connection that has lost is fenced behind it, and told to
     CHECK(bench.only<MembershipChanged>().is_member);
     CHECK(bench.only<MembershipChanged>().queue == room);
     CHECK(bench.only<MembershipChanged>().connection == connection(4, 2));
+    CHECK(bench.only<MembershipChanged>().inc == Inc{70});
     CHECK(bench.joined() == Lines{"/room/1 70"});
 }
 
@@ -747,8 +748,9 @@ TEST_CASE("user queues are not followed, fenced or read like others, but always 
     CHECK(bench.only<queue::SubscribeRefused>().code == ErrorCode::forbidden);
     CHECK(bench.only<queue::SubscribeRefused>().sub == SubId{6});
     bench.step(actor::GatewayAddress{ShardId{1}},
-               queue::Fence{bench.user, {}, Inc{}, connection(1, 1)});
+               queue::Fence{bench.user, {}, Inc{6}, connection(1, 1)});
     CHECK(bench.only<queue::FenceReply>().kind == queue::FenceReply::Kind::gone);
+    CHECK(bench.only<queue::FenceReply>().inc == Inc{6});
     bench.step(actor::ServiceAddress{}, queue::Read{RequestId{2}});
     CHECK(bench.only<queue::ReadReply>().content == nullptr);
     bench.step(actor::ServiceAddress{}, queue::Unsubscribe{SubId{6}, ShardId{1}});
