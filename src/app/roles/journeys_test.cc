@@ -238,7 +238,7 @@ TEST_CASE("the second login of a user closes the first with 4003, wherever they 
 }
 
 TEST_CASE(
-    "row 36: of two connections with one resume token the later one wins, from wherever it comes") {
+    "row 36: of two connections with one resume token the later one wins, and both are audited") {
     for (const std::uint16_t shards : shard_counts) {
         Sites site(shards);
         User alice(site.bench, "alice", site.first);
@@ -248,8 +248,14 @@ TEST_CASE(
         alice.resume(site.first);
         TestPeer& first = *alice.peer;
         alice.reader.hello = first_hello;  // The same token again, while the first one lives.
+        site.bench.peers(site.second).address = "192.0.2.99";
+        static_cast<void>(site.bench.machine(site.first).take_notes());
         alice.resume(site.second);
         CHECK(first.close_code == 4003);
+        const auto notes = site.bench.machine(site.first).take_notes();
+        REQUIRE(notes.size() == 1);
+        CHECK(notes[0].kind == gateway::Note::Kind::second_address);
+        CHECK(notes[0].detail == "its client has come from 192.0.2.99");
         CHECK_FALSE(alice.peer->is_ended);
         CHECK(has(alice.post("/room/1", "mine"), R"("op":"ok")"));
         site.bench.peers(site.first)

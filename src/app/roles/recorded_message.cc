@@ -224,6 +224,7 @@ private:
         out_.bytes(Recorded::Attach::kUserFieldNumber, attach.user.text());
         part(Recorded::Attach::kCidFieldNumber, attach.cid);
         out_.number(Recorded::Attach::kAttemptNumberFieldNumber, attach.attempt_number);
+        out_.bytes(Recorded::Attach::kAddressFieldNumber, attach.address.view());
     }
 
     static int field_of(const user::Detach&) { return Recorded::kDetachFieldNumber; }
@@ -416,6 +417,7 @@ private:
         part(Recorded::Kick::kConnectionFieldNumber, kick.connection);
         part(Recorded::Kick::kWinnerFieldNumber, kick.winner);
         out_.number(Recorded::Kick::kDisconnectedFieldNumber, kick.disconnected);
+        out_.bytes(Recorded::Kick::kSameClientAtFieldNumber, kick.same_client_at.view());
     }
 
     static int field_of(const user::MembershipChanged&) {

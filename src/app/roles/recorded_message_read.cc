@@ -316,7 +316,8 @@ private:
         return {user_id(saved.user()), SessionId{saved.session()}, saved.is_online(), cep(saved)};
     }
     user::Attach attach(const Recorded::Attach& saved) {
-        return {connection(saved), user_id(saved.user()), cid(saved), saved.attempt_number()};
+        return {connection(saved), user_id(saved.user()), cid(saved), saved.attempt_number(),
+                SharedText(saved.address())};
     }
 
     queue::OpReply op_reply(const Recorded::OpReply& saved) {
@@ -424,7 +425,8 @@ private:
     }
     user::Kick kick(const Recorded::Kick& saved) {
         need(saved.has_winner(), "a cep is missing");
-        return {connection(saved), cep_pair(saved.winner()), saved.disconnected()};
+        return {connection(saved), cep_pair(saved.winner()), saved.disconnected(),
+                SharedText(saved.same_client_at())};
     }
     user::MembershipChanged membership_changed(const Recorded::MembershipChanged& saved) {
         return {connection(saved), queue_name(saved.queue()), saved.is_member(),

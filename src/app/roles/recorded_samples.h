@@ -149,7 +149,8 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
     all.push_back(to_queue(queue::Fence{UserId("alice"), sample_cep, inc, sample_connection}));
     all.push_back(to_queue(queue::Presence{UserId("alice"), SessionId{5}, true, sample_cep}));
     all.push_back(to_queue(queue::Read{RequestId{77}}));
-    all.push_back(to_queue(user::Attach{sample_connection, UserId("alice"), Cid{1, 2}, 3}));
+    all.push_back(to_queue(
+        user::Attach{sample_connection, UserId("alice"), Cid{1, 2}, 3, SharedText("192.0.2.1")}));
     all.push_back(to_queue(user::Detach{UserId(), sample_cep}));
     all.push_back(to_queue(user::Check{sample_connection, sample_cep}));
     all.push_back(to_queue(user::Pass{room, sample_op(queue::JoinOp{UserId("alice"), {}, {}})}));
@@ -188,7 +189,8 @@ inline constexpr Cep sample_cep{Inc{sample_inc}, 12};
     all.push_back(to_gateway(user::Stale{sample_connection, true}));
     all.push_back(to_gateway(
         user::Checked{sample_connection, user::Checked::Standing::no_session, sample_cep}));
-    all.push_back(to_gateway(user::Kick{sample_connection, sample_cep, true}));
+    all.push_back(
+        to_gateway(user::Kick{sample_connection, sample_cep, true, SharedText("192.0.2.2")}));
     all.push_back(to_gateway(
         user::MembershipChanged{sample_connection, room, true, queue::LeaveReason::kicked, inc}));
     all.push_back(to_gateway(user::Told{sample_connection, QueueName("/user/alice"), 4,

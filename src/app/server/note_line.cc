@@ -20,6 +20,8 @@ NoteLine line_of(gateway::Note::Kind kind) {
         case Kind::slow: return {LogEvent::slow_client, "A client was closed as too slow"};
         case Kind::origin_refused:
             return {LogEvent::origin_refused, "A web page of a foreign origin was refused"};
+        case Kind::second_address:
+            return {LogEvent::resume_conflict, "A client came from a second address"};
     }
     return {LogEvent::abuse, "A client did something that has no name"};
 }

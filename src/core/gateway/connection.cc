@@ -4,6 +4,8 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -12,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/rules.h"
+#include "base/sip_hash.h"
 #include "core/gateway/admission.h"
 #include "core/gateway/cid_text.h"
 #include "core/gateway/settings.h"
@@ -43,6 +46,15 @@ Instant end_of_token(WallTime expires, const Context& ctx) {
            ctx.settings.limits.token_grace;
 }
 
+// A server holds very many connections, and of their addresses it only wants to know whether
+// another one is the same. Nobody without the secret can find one that passes for it.
+std::uint32_t address_hash(std::string_view address, const ClusterSecret& secret) {
+    HashKey key;
+    static_assert(sizeof key <= sizeof secret.bytes);
+    std::memcpy(&key, secret.bytes.data(), sizeof key);
+    return static_cast<std::uint32_t>(sip_hash_13(key, address));
+}
+
 // Names both sides' versions, and what to update.
 std::string version_problem(const std::vector<std::uint32_t>& offered) {
     if (offered.empty()) {
@@ -55,11 +67,13 @@ std::string version_problem(const std::vector<std::uint32_t>& offered) {
 
 }  // namespace
 
-Connection::Connection(ConnectionId id, Context& ctx)
+Connection::Connection(const Opened& opened, Context& ctx)
     : since_(ctx.now),
       decoder_(std::in_place_type<wire::WebSocketDecoder>, wire::WebSocketDecoder::Side::server,
                ctx.settings.limits.frame_bytes_max),
-      outgoing_(id) {
+      outgoing_(opened.connection) {
+    signing_in().address = SharedText(opened.peer);
+    address_hash_ = address_hash(opened.peer, ctx.settings.secret);
     ++ctx.counters.connections_opened;
     ++ctx.counters.connections_open;
 }
@@ -402,8 +416,10 @@ void Connection::attach(Context& ctx) {
 void Connection::ask(Context& ctx) {
     signing_in().asked_at = ctx.now;
     if (state_ == State::attaching) {
-        ctx.send(actor::ActorAddress{wire::user_queue_name(user_)},
-                 user::Attach{{ctx.shard, id()}, user_, cid_, signing_in().attempt_number});
+        ctx.send(
+            actor::ActorAddress{wire::user_queue_name(user_)},
+            user::Attach{
+                {ctx.shard, id()}, user_, cid_, signing_in().attempt_number, signing_in().address});
     }
     for (const auto& joined : signing_in().fences_open) {
         send_fence(joined, ctx);
@@ -562,6 +578,11 @@ void Connection::take(const user::Kick& kick, Context& ctx) {
     if (kick.disconnected) {
         close(ErrorCode::session_lost, "the server has ended the session", ctx);
     } else if (cep_ < kick.winner) {
+        const std::string_view other = kick.same_client_at.view();
+        if (!other.empty() && address_hash(other, ctx.settings.secret) != address_hash_) {
+            ctx.note(Note::Kind::second_address, id(), user_,
+                     fmt::format("its client has come from {}", other));
+        }
         close(ErrorCode::superseded, {}, ctx);
     }
 }

@@ -64,7 +64,7 @@ public:
         closed,
     };
 
-    Connection(ConnectionId id, Context& ctx);
+    Connection(const Opened& opened, Context& ctx);
 
     void receive(std::span<char> bytes, Context& ctx);
     void socket_closed(Context& ctx);
@@ -149,7 +149,9 @@ private:
     static constexpr std::size_t left_max = 16;
     /// What only the time before WELCOME needs.
     struct SigningIn {
-        std::string head;  ///< of an HTTP request that came in part
+        SharedText address;      ///< of the client
+        bool has_begun = false;  ///< a byte has come: it speaks HTTP, not plain TCP
+        std::string head;        ///< of an HTTP request that came in part
         wire::HeadScan scan;
         std::uint64_t attempt_number = 0;  ///< of the client: `cn`
         std::string query_token;           ///< a token in the query string, where that is allowed
@@ -233,9 +235,10 @@ private:
     SigningIn& signing_in();
 
     State state_ = State::awaiting_request;
-    bool is_ping_open_ = false;  ///< our ping has not been answered by any byte yet
-    bool owes_ping_ = false;     ///< it was due while the socket was full
-    Instant since_;              ///< when the state began (before up), or the last byte came
+    bool is_ping_open_ = false;       ///< our ping has not been answered by any byte yet
+    bool owes_ping_ = false;          ///< it was due while the socket was full
+    std::uint32_t address_hash_ = 0;  ///< of the client: the text goes with signing_in_
+    Instant since_;                   ///< when the state began (before up), or the last byte came
     std::variant<wire::WebSocketDecoder, wire::LengthDecoder> decoder_;
     Outgoing outgoing_;
     UserId user_;

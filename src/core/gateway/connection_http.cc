@@ -36,7 +36,8 @@ constexpr std::string_view content_security_policy =
 
 void Connection::receive_request(std::span<char> bytes, Context& ctx) {
     std::string kept;
-    const bool is_begun = signing_in_ != nullptr;
+    const bool is_begun = signing_in().has_begun;
+    signing_in().has_begun = is_begun || !bytes.empty();
     if (!is_begun && !bytes.empty() && bytes.front() == plain_tcp_mark) {
         // There is no handshake to wait for, so the hello has its time from the accept on.
         outgoing_.speak(Encoding::proto_tcp);

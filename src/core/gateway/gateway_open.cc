@@ -39,7 +39,7 @@ void Gateway::open(const Opened& opened, Context& ctx) {
         connections_.resize(slot + 1);
     }
     MUSTER_CHECK(connections_[slot].connection == nullptr);
-    connections_[slot].connection = std::make_unique<Connection>(opened.connection, ctx);
+    connections_[slot].connection = std::make_unique<Connection>(opened, ctx);
     finish(opened.connection, ctx);
 }
 

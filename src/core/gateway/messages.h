@@ -82,6 +82,7 @@ struct Note {
         abuse,           ///< closed, because its client broke the rules on purpose
         slow,            ///< closed, because its client read too slowly
         origin_refused,  ///< a web page of a foreign origin
+        second_address,  ///< closed, because its client program came from another address, too
     };
     Kind kind = Kind::abuse;
     ConnectionId connection;

@@ -69,6 +69,43 @@ TEST_CASE("a web page of a foreign origin is worth a line, with its name") {
     CHECK(note.detail == "https://evil.example");
 }
 
+TEST_CASE("row 36: a client that comes from a second address is worth a line, with both of them") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    CHECK(peer.texts.empty());
+    SUBCASE("by the user queue's word") {
+        bench.deliver(user::Kick{ref_of(peer), Cep{Inc{6}, 1}, false, SharedText("2001:db8::2")});
+        const Note note = only_note(bench);
+        CHECK(note.kind == Note::Kind::second_address);
+        CHECK(note.connection == peer.id);
+        CHECK(note.user == "alice");
+        CHECK(note.detail == "its client has come from 2001:db8::2");
+        bench.check_closed(peer, 4003, "M1003");
+    }
+    SUBCASE("but not where it comes again from the same one") {
+        bench.deliver(user::Kick{ref_of(peer), Cep{Inc{6}, 1}, false, SharedText("192.0.2.1")});
+        CHECK(bench.gateway.take_notes().empty());
+        bench.check_closed(peer, 4003, "M1003");
+    }
+    SUBCASE("nor where it is another client") {
+        bench.deliver(user::Kick{ref_of(peer), Cep{Inc{6}, 1}});
+        CHECK(bench.gateway.take_notes().empty());
+        bench.check_closed(peer, 4003, "M1003");
+    }
+    SUBCASE("nor where it has lost itself") {
+        bench.deliver(user::Kick{ref_of(peer), Cep{Inc{4}, 1}, false, SharedText("192.0.2.2")});
+        CHECK(bench.gateway.take_notes().empty());
+        CHECK_FALSE(peer.is_ended);
+    }
+}
+
+TEST_CASE("a sign-in tells the user queue its client's address") {
+    GatewayBench bench;
+    bench.peers.address = "192.0.2.7";
+    bench.say_hello(bench.peers.connect(), "alice");
+    CHECK(bench.take_one<user::Attach>().address.view() == "192.0.2.7");
+}
+
 TEST_CASE("a flood of what is worth a line is told in part, and its memory is bounded") {
     GatewayBench bench;
     for (int i = 0; i < 1'000; ++i) {

@@ -276,6 +276,7 @@ public:
     explicit TestPeers(std::function<void(const Event&)> step) : step_(std::move(step)) {}
 
     Encoding encoding = Encoding::json;  ///< of those that connect() from now on
+    std::string address = "192.0.2.1";   ///< of those that connect() or open() from now on
 
     /// A client connects.
     TestPeer& open(Encoding speaks = Encoding::json) { return open(1, 1, speaks); }
@@ -284,7 +285,7 @@ public:
                    Encoding speaks = Encoding::json) {
         const ConnectionId id{(std::uint64_t{1} << slot_bits) | all_.size()};
         all_.emplace_back(id, speaks);
-        step_(Opened{id, "192.0.2.1", unknown, unknown_of_address});
+        step_(Opened{id, address, unknown, unknown_of_address});
         return all_.back();
     }
 
@@ -325,7 +326,7 @@ public:
     /// it back.
     void check_gone(const TestPeer& peer) {
         const ConnectionId next{peer.id.value + (std::uint64_t{1} << slot_bits)};
-        step_(Opened{next, "192.0.2.1"});
+        step_(Opened{next, address});
         step_(SocketClosed{next});
     }
 

@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/name.h"
 #include "base/payload.h"
+#include "base/shared_text.h"
 #include "core/queue/messages.h"
 
 /// What a user queue (`/user/alice`) takes and what it gives. It decides which of a user's
@@ -28,6 +29,7 @@ struct Attach {
     UserId user;
     Cid cid;
     std::uint64_t attempt_number = 0;  ///< `cn`: grows per cid
+    SharedText address{};              ///< the client's, for the log
 };
 
 /// The connection is gone.
@@ -108,6 +110,9 @@ struct Kick {
     ConnectionRef connection;
     Cep winner;
     bool disconnected = false;
+    /// The address from which the same client program, by its `cid`, has come; empty: it is
+    /// another.
+    SharedText same_client_at{};
 };
 
 /// Membership changed without the connection having asked: by the backend.

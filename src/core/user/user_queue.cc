@@ -207,7 +207,9 @@ void UserQueue::take(const Attach& attach, actor::Context& ctx) {
 void UserQueue::take_over(Slot& slot, const Attach& attach, actor::Context& ctx) {
     slot.cep = next_cep(slot, ctx);
     if (slot.is_taken) {
-        ctx.send(actor::GatewayAddress{slot.gateway}, Kick{slot.ref(), slot.cep});
+        const bool is_same = slot.cid == attach.cid;
+        ctx.send(actor::GatewayAddress{slot.gateway},
+                 Kick{slot.ref(), slot.cep, false, is_same ? attach.address : SharedText()});
     }
     slot.take(attach.connection);
     slot.cid = attach.cid;

@@ -60,6 +60,15 @@ TEST_CASE("the newest connection wins: a bigger cep for it, a kick that names it
     CHECK(bench.only<Kick>().connection == connection(0, 1));
     CHECK(bench.only<Kick>().winner == second.cep);
     CHECK_FALSE(bench.only<Kick>().disconnected);
+    CHECK(bench.only<Kick>().same_client_at.empty());
+}
+
+TEST_CASE("row 36: whom its own client takes over from is told from where that has come") {
+    Bench bench;
+    bench.sign_in(connection(0, 1), phone, 1);
+    bench.sign_in(connection(4, 2), phone, 2);
+    CHECK(bench.only<Kick>().connection == connection(0, 1));
+    CHECK(bench.only<Kick>().same_client_at.view() == "192.0.2.1");
 }
 
 TEST_CASE("a late attempt of a client's connection that it has given up is STALE") {

@@ -36,7 +36,8 @@ struct Bench : actor::Bench {
     // ---- Connections ----
 
     void attach(ConnectionRef from, Cid cid = phone, std::uint64_t attempt = 1) {
-        step(actor::GatewayAddress{from.gateway}, Attach{from, user, cid, attempt});
+        step(actor::GatewayAddress{from.gateway},
+             Attach{from, user, cid, attempt, SharedText("192.0.2.1")});
     }
     /// Signs in a new client program and returns what it was given.
     Attached sign_in(ConnectionRef from = connection(0, 1), Cid cid = phone,

@@ -33,7 +33,7 @@ constexpr std::array registry{
     LogEventInfo{LogEvent::login_refused, "login_refused", Severity::info,
                  "A token or its use was refused."},
     LogEventInfo{LogEvent::resume_conflict, "resume_conflict", Severity::warning,
-                 "One resume token was used from two addresses at once."},
+                 "A client came from a second address while its connection lived; names both."},
     LogEventInfo{LogEvent::slow_client, "slow_client", Severity::info,
                  "A connection was closed because its client read too slowly."},
     LogEventInfo{LogEvent::origin_refused, "origin_refused", Severity::notice,
