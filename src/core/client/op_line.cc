@@ -272,15 +272,7 @@ OpLine::Op OpLine::settle_ok(Op& op, std::optional<Inc> inc, Instant now) {
     } else if (op.number != 0 && op.inc == inc_) {
         is_guess_ = false;
     }
-    Op settled = take(op, now);
-    std::erase_if(open_, [&settled](const Op& other) {
-        return other.intent == Intent::fill && other.inc == settled.inc &&
-               other.number < settled.number;
-    });
-    if (open_.empty()) {
-        pause();
-    }
-    return settled;
+    return take_with_fillers(op, now);
 }
 
 OpLine::Op OpLine::settle_rejected(Op& op, ErrorCode code, Instant now) {
@@ -294,15 +286,7 @@ OpLine::Op OpLine::settle_rejected(Op& op, ErrorCode code, Instant now) {
     } else if (op.number != 0 && op.inc == inc_) {
         is_guess_ = false;
     }
-    Op settled = take(op, now);
-    std::erase_if(open_, [&settled](const Op& other) {
-        return other.intent == Intent::fill && other.inc == settled.inc &&
-               other.number < settled.number;
-    });
-    if (open_.empty()) {
-        pause();
-    }
-    return settled;
+    return take_with_fillers(op, now);
 }
 
 OpLine::Op OpLine::settle_gone(Op& op, Instant now) {
@@ -343,6 +327,19 @@ bool OpLine::forget_guess(const Op& op) noexcept {
 }
 
 OpLine::Op OpLine::settle(Op& op, Instant now) { return take(op, now); }
+
+// The queue has decided `op`, and so has seen all numbers before it: they need no no-op any more.
+OpLine::Op OpLine::take_with_fillers(Op& op, Instant now) {
+    Op settled = take(op, now);
+    std::erase_if(open_, [&settled](const Op& other) {
+        return other.intent == Intent::fill && other.inc == settled.inc &&
+               other.number < settled.number;
+    });
+    if (open_.empty()) {
+        pause();
+    }
+    return settled;
+}
 
 OpLine::Op OpLine::take(Op& op, Instant now) {
     const auto at = std::ranges::find_if(open_, [&op](const Op& other) { return &other == &op; });
@@ -414,8 +411,6 @@ OpLine::Op& OpLine::open_filler(OpNumber number, Inc inc, std::deque<Op>::iterat
     op.inc = inc;
     op.intent = Intent::fill;
     return *open_.insert(before, std::move(op));
-// First those that its ring still holds whatever else it has seen meanwhile, since a HOLE may be
-// old; should that not do, further back.
 }
 
 bool OpLine::refuse(Op& op, std::uint32_t attempt) noexcept {

@@ -185,6 +185,7 @@ private:
     [[nodiscard]] const Op* lowest(Inc inc) const noexcept;
     void fill_before(OpNumber number, Inc inc);
     Op& open_filler(OpNumber number, Inc inc, std::deque<Op>::iterator before);
+    Op take_with_fillers(Op& op, Instant now);
     Op take(Op& op, Instant now);
     void requeue(Op& op, Instant now);
     void forget_inc(Inc ended);
