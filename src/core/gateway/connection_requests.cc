@@ -55,6 +55,14 @@ bool is_request(wire::ClientOp op) {
     return false;
 }
 
+// Whether an op that has a number names the history that counts it (R2): sent again, it must not be
+// done in the next one. A join may mean the present one, and so may what withdraws that.
+bool names_its_history(const wire::ClientFrame& frame) {
+    using enum wire::ClientOp;
+    const bool must = frame.op == leave || frame.op == send || frame.op == set;
+    return !must || !frame.number || frame.inc.value_or(Inc{}).value != 0;
+}
+
 // Why the frame cannot be what it says, or nothing.
 std::string_view missing_field(const wire::ClientFrame& frame) {
     if (frame.queue.empty()) {
@@ -70,6 +78,9 @@ std::string_view missing_field(const wire::ClientFrame& frame) {
     }
     if (frame.op == wire::ClientOp::withdraw && (!frame.number || !frame.inc)) {
         return "withdraw names n and inc of the op";
+    }
+    if (!names_its_history(frame)) {
+        return "n goes with the inc that counts it; only join may name 0";
     }
     return {};
 }

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "core/gateway/gateway_test_bench.h"
+#include "core/wire/frames.h"
+#include "core/wire/proto_frames.h"
 
 namespace muster::gateway {
 namespace {
@@ -380,6 +382,48 @@ TEST_CASE("a request without a field that it needs closes with 4000") {
           R"({"op":"withdraw","q":"/room/1","inc":7})"}) {
         requests.check_closed(json, 4000, "M1000");
     }
+}
+
+TEST_CASE("a numbered op that names no history closes with 4000, but for a join") {
+    Requests requests;
+    for (const std::string_view op : {R"("op":"send","m":"chat","d":1)",
+                                      R"("op":"set","m":"scores","k":"a")", R"("op":"leave")"}) {
+        for (const std::string_view inc : {"", R"(,"inc":0)"}) {
+            requests.check_closed(fmt::format(R"({{{},"q":"/room/1","n":2{}}})", op, inc), 4000,
+                                  "M1000");
+        }
+    }
+    GatewayBench& bench = requests.bench;
+    CHECK(bench.take_sent<queue::Op>().empty());
+    CHECK(bench.take_sent<user::Pass>().empty());
+    // A join may mean the present one, and so may its withdrawal; so does what has no number.
+    for (const std::string_view inc : {"", R"(,"inc":0)"}) {
+        bench.peers.say(requests.alice,
+                        fmt::format(R"({{"op":"join","q":"/room/1","n":2{}}})", inc));
+        CHECK(bench.take_one<user::Pass>().op.inc == Inc{});
+        bench.peers.say(requests.alice,
+                        fmt::format(R"({{"op":"send","q":"/room/1","m":"chat","d":1{}}})", inc));
+        CHECK(bench.take_one<queue::Op>().number == 0);
+    }
+    bench.peers.say(requests.alice, R"({"op":"withdraw","q":"/room/1","n":2,"inc":0})");
+    CHECK(bench.take_one<queue::Op>().number == 2);
+}
+
+TEST_CASE_TEMPLATE("protobuf: a numbered op that names no history closes with 4000", Wire, Proto,
+                   ProtoTcp) {
+    GatewayBench bench(Wire::value);
+    TestPeer& peer = bench.user("alice");
+    wire::ClientFrame send;
+    send.op = wire::ClientOp::send;
+    send.queue = "/room/1";
+    send.mount = "chat";
+    send.number = 2;
+    send.data = wire::Data{"1", Format::json};
+    std::string bytes;
+    wire::proto::append_client_frame(bytes, send);
+    bench.peers.send_message(peer, bytes);
+    bench.check_closed(peer, 4000, "M1000");
+    CHECK(bench.take_sent<queue::Op>().empty());
 }
 
 TEST_CASE("requests above the rate are answered with M2022 and not forwarded") {
