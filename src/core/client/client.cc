@@ -401,7 +401,10 @@ Client::State Client::socket_closed(const SocketClosed& closed, Context& ctx) {
         case ErrorCode::session_lost:
             resume_.clear();  // A new login; the same nonce gives the same cid.
             break;
-        case ErrorCode::resume_refused: forget_cid(ctx); break;
+        case ErrorCode::resume_refused:
+            forget_cid(ctx);
+            avoided_server_.reset();  // The token is to blame, not the server.
+            break;
         default: break;
     }
     return wait(ctx, reason, std::move(detail));

@@ -120,6 +120,23 @@ TEST_CASE("after a cut all servers are equal again, so that no shares are swappe
     }
 }
 
+TEST_CASE("a server that refuses the resume token is as good as the others: it is not to blame") {
+    int same_count = 0;
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+        Bench bench{{.server_count = 2, .user = "alice"}, seed};
+        bench.go_online();
+        bench.cut();
+        bench.wait_for_socket();
+        bench.step(SocketOpened{bench.socket()});
+        const std::size_t refused_by = bench.picked_server();
+        bench.cut(4010);
+        bench.wait_for_socket();
+        same_count += bench.picked_server() == refused_by ? 1 : 0;
+    }
+    CHECK(same_count > 150);
+    CHECK(same_count < 250);
+}
+
 TEST_CASE("a server that sends its clients away, or hangs, is not picked next") {
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
         for (const std::uint16_t code : std::array<std::uint16_t, 3>{1001, 1013, 4013}) {

@@ -157,6 +157,24 @@ describe("choosing a gateway", () => {
         }
     });
 
+    test("one that refuses the resume token is as good as the others: it is not to blame", () => {
+        for (const [chance, url] of [
+            [0, "a"],
+            [0.9, "b"],
+        ] as const) {
+            const bench = Bench.online({ user: "x", urls: ["a", "b"] });
+            bench.chance = chance;
+            bench.gone();
+            bench.pass(1000);
+            expect(bench.last("open").url).toBe(url);
+            bench.opened();
+            bench.gone(4010);
+            bench.pass(1000);
+            expect(bench.all("open")).toHaveLength(3);
+            expect(bench.last("open").url).toBe(url);
+        }
+    });
+
     test("gateways that come later are those of the next attempt", () => {
         const bench = started({ user: "x", urls: ["a", "b"] });
         bench.step({ type: "gateways", urls: ["c", "d"] });

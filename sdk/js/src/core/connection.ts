@@ -502,6 +502,7 @@ export class Connection {
                 break;
             case 4010:
                 this.#forget(ctx);
+                this.#avoided = undefined; // The token is to blame, not the server.
                 return this.#again(reason, hint, ctx, true);
         }
         // Others lost the same server or node: not all come back at the same moment.
