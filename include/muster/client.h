@@ -29,8 +29,8 @@ namespace muster {
 struct Outcome {
     enum class Kind : std::uint8_t {
         ok,
-        rejected,  ///< never applied, and never will be
-        not_sent,  ///< had no effect; the same request may be made again
+        rejected,  ///< the server said no: never applied, and never will be
+        not_sent,  ///< never left this client: had no effect, and never will
         unknown,   ///< nobody can tell any more: its queue was lost, or this client was away for
                    ///< long
     };

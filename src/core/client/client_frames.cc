@@ -369,7 +369,7 @@ Client::State Client::take(const wire::RefusedFrame& frame, Context& ctx) {
         !OpLine::refuse(*found.op, frame.attempt)) {
         return State::up;
     }
-    tell(*found.op, Outcome::not_sent, frame.code, {}, ctx);
+    tell(*found.op, Outcome::rejected, frame.code, {}, ctx);
     if (is_op(found.op->body)) {
         OpLine::withdraw(*found.op, OpLine::Intent::fill);
         not_wanted_any_more(*found.name, *found.queue, *found.op, frame.code, {}, ctx);

@@ -370,7 +370,7 @@ TEST_CASE("REFUSED of an op that was sent once is final, and its number goes out
     bench.submit(room, say());
     bench.receive(refused(bench.sent(ClientOp::send)->request, 1));
     REQUIRE(bench.verdict() != nullptr);
-    CHECK(bench.verdict()->outcome == Outcome::not_sent);
+    CHECK(bench.verdict()->outcome == Outcome::rejected);
     CHECK(bench.verdict()->code == ErrorCode::refused);
     const auto* filler = bench.sent(ClientOp::withdraw);
     REQUIRE(filler != nullptr);
@@ -758,7 +758,7 @@ TEST_CASE("a refused listen is not tried again by itself") {
     bench.go_online();
     bench.submit("/room/2", Listen{});
     bench.receive(refused(bench.sent(ClientOp::listen)->request, 1));
-    CHECK(bench.verdict()->outcome == Outcome::not_sent);
+    CHECK(bench.verdict()->outcome == Outcome::rejected);
     bench.cut();
     bench.come_back();
     CHECK(bench.last_hello().since.empty());

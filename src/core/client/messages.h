@@ -175,8 +175,8 @@ struct StatusChanged {
 
 enum class Outcome : std::uint8_t {
     ok,
-    rejected,  ///< never applied, in no history, also not later
-    not_sent,  ///< never left this client, or was refused before it could have an effect
+    rejected,  ///< the server said no: never applied, in no history, also not later
+    not_sent,  ///< never left this client
     unknown,   ///< its history has ended (gone), or nobody remembers (expired)
 };
 
