@@ -1,3 +1,4 @@
+// Long because: every journey of a client through a whole shard is told here, on one bench.
 // Whole journeys: clients, the gateway's machines, real queues and user queues of one server.
 #include <array>
 #include <chrono>
