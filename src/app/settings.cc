@@ -1,10 +1,12 @@
 #include "app/settings.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 #include <variant>
@@ -26,6 +28,19 @@ namespace {
 constexpr std::string_view environment_prefix = "MUSTER_";
 constexpr std::string_view no_file = "settings";
 
+/// What other commands than `serve` take from the environment, as `muster --help` says.
+constexpr std::array other_variables = {"SERVER", "TOKEN", "ADMIN", "ADMIN_KEY_FILE", "CONFIG"};
+
+std::string in_other_case(std::string_view text, char from, char to, char first) {
+    std::string changed(text);
+    for (char& c : changed) {
+        c = c >= from && c <= to ? static_cast<char>(c - from + first) : c;
+    }
+    return changed;
+}
+std::string in_lower_case(std::string_view text) { return in_other_case(text, 'A', 'Z', 'a'); }
+std::string in_upper_case(std::string_view text) { return in_other_case(text, 'a', 'z', 'A'); }
+
 bool is_list_name(std::string_view name) {
     return std::find(list_names.begin(), list_names.end(), name) != list_names.end();
 }
@@ -42,6 +57,7 @@ public:
     void take_dev_defaults();
     void take_file(std::string_view text);
     void take_environment();
+    void take_stray_variable(const std::string& name);
     void take_assignments();
 
     /// Reads the lists and looks at what goes together; the sections must have been taken.
@@ -170,15 +186,15 @@ void Loader::take_value(std::string_view section, std::string_view key, const To
 void Loader::take_environment() {
     for (const std::string& variable : request_.environment) {
         const std::string name = variable.substr(0, variable.find('='));
-        const std::size_t parting = name.find("__");
-        if (!name.starts_with(environment_prefix) || parting == std::string::npos ||
-            name.size() == variable.size()) {
+        if (!name.starts_with(environment_prefix) || name.size() == variable.size()) {
             continue;
         }
-        std::string lower = name;
-        for (char& c : lower) {
-            c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        const std::size_t parting = name.find("__");
+        if (parting == std::string::npos) {
+            take_stray_variable(name);
+            continue;
         }
+        const std::string lower = in_lower_case(name);
         const std::string section =
             lower.substr(environment_prefix.size(), parting - environment_prefix.size());
         if (is_list_name(section)) {
@@ -191,6 +207,39 @@ void Loader::take_environment() {
         take_value(section, lower.substr(parting + 2), value,
                    {.kind = OriginKind::environment, .place = name});
     }
+}
+
+/// One without the two underscores. Where it only lacks them it is meant for us, and wrong. Others are
+/// remarked alone, for they may be somebody else's: Kubernetes makes MUSTER_PORT for a service that
+/// is called muster.
+void Loader::take_stray_variable(const std::string& name) {
+    const std::string_view rest = std::string_view(name).substr(environment_prefix.size());
+    if (std::find(other_variables.begin(), other_variables.end(), rest) != other_variables.end()) {
+        return;
+    }
+    std::map<std::string, std::string> ours;  // By the name with one underscore.
+    for (const char* other : other_variables) {
+        ours[other] = fmt::format("{}{}", environment_prefix, other);
+    }
+    for (const SettingRow& row : setting_table()) {
+        const std::string section = in_upper_case(row.section());
+        const std::string key = in_upper_case(row.key());
+        ours[fmt::format("{}_{}", section, key)] =
+            fmt::format("{}{}__{}", environment_prefix, section, key);
+    }
+    if (const auto meant = ours.find(std::string(rest)); meant != ours.end()) {
+        problems_.add(name, fmt::format("no such setting; did you mean {}?", meant->second));
+        return;
+    }
+    std::vector<std::string_view> known;
+    for (const auto& [flat, full] : ours) {
+        known.emplace_back(flat);
+    }
+    const std::string_view near = closest(rest, known);
+    settings_.remarks.push_back(
+        near.empty() ? fmt::format("{}: no such setting; it changes nothing", name)
+                     : fmt::format("{}: no such setting, it changes nothing; did you mean {}?",
+                                   name, ours.at(std::string(near))));
 }
 
 void Loader::take_assignments() {

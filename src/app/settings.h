@@ -150,6 +150,9 @@ struct Settings {
     /// By "section.key", or "template[0]" for an element of a list; what is not here is default.
     std::map<std::string, Origin, std::less<>> origins;
 
+    /// What was left aside and may have been meant for us, one line each.
+    std::vector<std::string> remarks;
+
     [[nodiscard]] Origin origin_of(std::string_view path) const;
     friend bool operator==(const Settings&, const Settings&) = default;
 };

@@ -209,6 +209,31 @@ TEST_CASE("an unknown key is an error with its line and what was meant") {
     CHECK(line_count(refusal("", wanted)) == 4);
 }
 
+TEST_CASE("a variable of the environment that lacks an underscore is an error") {
+    SettingsRequest wanted = request();
+    wanted.environment = {"MUSTER_LOG_LEVEL=debug", "MUSTER_GATEWAY_MAX_CONNECTIONS=5"};
+    const std::string told = refusal("", wanted);
+    CHECK(line_count(told) == 2);
+    CHECK(contains(told, "MUSTER_LOG_LEVEL: no such setting; did you mean MUSTER_LOG__LEVEL?"));
+    CHECK(contains(told, "did you mean MUSTER_GATEWAY__MAX_CONNECTIONS?"));
+}
+
+TEST_CASE("a variable of ours that names no setting is remarked, with what was meant") {
+    SettingsRequest wanted = request();
+    wanted.environment = {"MUSTER_LOG_LEVL=debug", "MUSTER_CONFIGG=a.toml",
+                          "MUSTER_XYZ=tcp://10.0.0.1:7400", "MUSTERED=1", "LOG_LEVEL=debug"};
+    const Settings settings = parsed("", wanted);
+    REQUIRE(settings.remarks.size() == 3);
+    CHECK(settings.remarks[0] ==
+          "MUSTER_LOG_LEVL: no such setting, it changes nothing; did you mean MUSTER_LOG__LEVEL?");
+    CHECK(contains(settings.remarks[1], "did you mean MUSTER_CONFIG?"));
+    CHECK(settings.remarks[2] == "MUSTER_XYZ: no such setting; it changes nothing");
+
+    wanted.environment = {"MUSTER_SERVER=a:1", "MUSTER_TOKEN=t", "MUSTER_ADMIN=b:2",
+                          "MUSTER_ADMIN_KEY_FILE=k", "MUSTER_CONFIG=c", "MUSTER_LOG__LEVEL=info"};
+    CHECK(parsed("", wanted).remarks.empty());
+}
+
 TEST_CASE("all that is wrong is told at once") {
     SettingsRequest wanted = request();
     wanted.environment = {"MUSTER_QUEUE__OP_WINDOW=none"};

@@ -255,6 +255,10 @@ test("wrong settings are told all at once, with place and remedy, and nothing is
     const fromEnvironment = await muster(["serve"], { environment });
     expect(fromEnvironment.code).toBe(2);
     expect(fromEnvironment.err).toContain("MUSTER_GATEWAY__PINGS");
+    const flat = await muster(["serve"], { environment: { MUSTER_LOG_LEVEL: "debug", MUSTER_DATA__FOLDER: data } });
+    expect(flat).toMatchObject({ code: 2, err: expect.stringContaining("did you mean MUSTER_LOG__LEVEL?") });
+    const stray = await muster(["config", "check"], { environment: { MUSTER_LOG_LEVL: "debug" } });
+    expect(stray).toMatchObject({ code: 0, err: expect.stringContaining("did you mean MUSTER_LOG__LEVEL?") });
     expect(existsSync(data)).toBe(false);
 });
 
@@ -282,7 +286,7 @@ test("an occupied port is named, for clients as for the admin API, and who has i
 
 test("a data folder belongs to one server", async () => {
     const { code, err } = await muster(serveWords(server.folder));
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain(server.folder);
     expect(err).toContain(String(server.pid));
 });
@@ -292,7 +296,7 @@ test("a data folder that everybody can change is refused, with the remedy", asyn
     mkdirSync(folder);
     chmodSync(folder, 0o777);
     const { code, err } = await muster(serveWords(folder));
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain(`chmod 700 ${folder}`);
     expect(readdirSync(folder)).toEqual([]);
 });
@@ -310,7 +314,7 @@ test("a data folder without rights is named, and nothing is made", async () => {
         copyFileSync(binary, program);
     }
     const { code, err } = await new Command([program, ...serveWords(folder)], { runner }).end();
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain(folder);
     expect(err).toMatch(/permission denied/i);
     expect(readdirSync(join(parent, "locked"))).toEqual([]);

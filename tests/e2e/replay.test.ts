@@ -294,7 +294,7 @@ test("a folder of recordings belongs to one server", async () => {
     const options = ["--dev", "--set", "listen.client=127.0.0.1:0", "--set", "listen.admin=127.0.0.1:0"];
     const data = ["--set", `data.folder=${temporaryFolder()}/data`, "--set", `recording.folder=${folder}`];
     const second = await muster(["serve", ...options, ...data, "--record", "crash"]);
-    expect(second).toMatchObject({ code: 1, err: expect.stringContaining("M9001") });
+    expect(second).toMatchObject({ code: 2, err: expect.stringContaining("M9001") });
     expect(second.err).toContain(folder);
     expect(second.err).toContain(`process ${server.pid}`);
 });
@@ -328,6 +328,6 @@ test("a server that cannot record as it was told does not start", async () => {
     const options = ["--dev", "--set", "listen.client=127.0.0.1:0", "--set", "listen.admin=127.0.0.1:0"];
     const folder = ["--set", `data.folder=${temporaryFolder()}/data`, "--set", "recording.folder=/proc/no"];
     const { code, err } = await muster(["serve", ...options, ...folder, "--record", "all"]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain("/proc/no");
 });

@@ -40,6 +40,9 @@ std::optional<Settings> load_or_tell(const SettingsArguments& arguments) {
         cli::print_error(settings.error().detail);
         return std::nullopt;
     }
+    for (const std::string& remark : settings->remarks) {
+        cli::print_error(remark);
+    }
     return *std::move(settings);
 }
 
@@ -51,7 +54,8 @@ int serve_command(const SettingsArguments& arguments, std::string_view program) 
     const auto served = server::serve(*settings, program);
     if (!served) {
         cli::print_error(served.error().detail, label(served.error().code));
-        return cli::exit_failed;
+        // What is wrong with a setting may show only when the server is built from it.
+        return served.error().code == ErrorCode::bad_settings ? cli::exit_usage : cli::exit_failed;
     }
     return cli::exit_ok;
 }
