@@ -86,6 +86,14 @@ test("bench says why it cannot begin", async () => {
     expect(text.code).toBe(2);
     const kafka = await muster(["bench", "rooms", "--peer", "kafka"]);
     expect(kafka).toMatchObject({ code: 2, err: expect.stringContaining("muster-proto,nats,redis") });
+    // Nothing of this waits for the load: the server is not even asked for.
+    const server_ = ["--server", "127.0.0.1:1"];
+    const both = await muster(["bench", "fanout", "--lone", "--overload", ...server_]);
+    expect(both).toMatchObject({ code: 2, out: "", err: expect.stringMatching(/--overload excludes --lone|--lone excludes --overload/) });
+    const dead = await muster(["bench", "rooms", "--server-pid", "4194305", ...server_]);
+    expect(dead).toMatchObject({ code: 2, out: "", err: expect.stringMatching(/--server-pid 4194305: there is no such process/) });
+    const page = await muster(["bench", "rooms", "--html", "/proc/no/page.html", ...server_]);
+    expect(page).toMatchObject({ code: 2, out: "", err: expect.stringMatching(/cannot write \/proc\/no\/page\.html: No such file/) });
     const help = await muster(["bench", "rooms", "--help"]);
     expect(help.out).toMatch(/--peer[^\n]*nats/);
     expect(help.out).not.toMatch(/[\0-\x08]/);

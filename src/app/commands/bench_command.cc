@@ -1,6 +1,8 @@
 #include "app/commands/bench_command.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -12,6 +14,7 @@
 
 #include "bench/bench.h"
 #include "bench/report.h"
+#include "bench/usage.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 
@@ -25,7 +28,24 @@ struct BenchArguments {
     std::string page;
 };
 
+// What would only show after the load had been made. Empty: nothing.
+std::string trouble_of(const BenchArguments& arguments) {
+    const bench::Options& options = arguments.options;
+    if (options.server_pid != 0 && !bench::cpu_seconds(options.server_pid)) {
+        return fmt::format("--server-pid {}: there is no such process", options.server_pid);
+    }
+    // Opened without being emptied: an older page stays until there is another one.
+    if (!arguments.page.empty() && !std::ofstream(arguments.page, std::ios::app)) {
+        return fmt::format("--html: cannot write {}: {}", arguments.page, std::strerror(errno));
+    }
+    return {};
+}
+
 int run_bench(BenchArguments arguments) {
+    if (const std::string trouble = trouble_of(arguments); !trouble.empty()) {
+        cli::print_error(trouble);
+        return cli::exit_usage;
+    }
     const bool as_json = arguments.format == "json";
     arguments.options.shows_progress = !as_json;
     const auto report = bench::run(arguments.options);
@@ -65,9 +85,11 @@ void add_own_options(CLI::App& command, bench::Options& options) {
         case Work::fanout:
             add_rate("messages a second; 0: as fast as --window allows", 0);
             add_window("messages under way at once");
-            command.add_flag("--lone", options.is_lone, "one message at a time, with pauses");
-            command.add_flag("--overload", options.overloads,
-                             "120 % of what is possible, then 50 %: until when is all normal?");
+            command
+                .add_flag("--overload", options.overloads,
+                          "120 % of what is possible, then 50 %: until when is all normal?")
+                ->excludes(command.add_flag("--lone", options.is_lone,
+                                            "one message at a time, with pauses"));
             break;
         case Work::rooms:
             add_rate("messages a second that all together send", 1);
@@ -146,7 +168,8 @@ void add_bench_commands(CLI::App& app, std::function<void(std::function<int()>)>
                          "that load the server; 0: as many as descriptors need")
             ->check(CLI::Range(0, 32))
             ->capture_default_str();
-        command->add_option("--server-pid", options.server_pid, "to tell its CPU time and memory");
+        command->add_option("--server-pid", options.server_pid, "to tell its CPU time and memory")
+            ->check(CLI::PositiveNumber);
         command->add_option("--html", arguments->page, "a file for a page with plots");
         command->add_option("-o,--output", arguments->format, "text or json")
             ->check(CLI::IsMember({"text", "json"}));
