@@ -84,6 +84,65 @@ test("every shard of a server is recorded and replayed", async () => {
     expect(reports.every((report) => report.difference === undefined)).toBe(true);
 });
 
+test("one shard's damaged file does not keep the others from their replay, and files can be named", async () => {
+    const server = await recorded("all", { set: { "server.shards": 3 } });
+    for (const room of ["/room/1", "/room/2", "/room/3", "/room/4"]) {
+        await live(server, room);
+    }
+    await server.stop();
+    const files = readdirSync(recordings(server)).filter((file) => file.endsWith(".rec")).sort();
+    const paths = files.map((file) => join(recordings(server), file));
+    const named = await muster(["replay", ...paths.slice(1).reverse(), "-o", "json"]);
+    expect({ code: named.code, err: named.err }).toEqual({ code: 0, err: "" });
+    const shards = (out: string) => out.split("\n").map((line) => JSON.parse(line).shard);
+    expect(shards(named.out)).toEqual([1, 2]);
+    const first = readFileSync(paths[0] as string);
+    first.writeUInt8(first.readUInt8(first.length >> 1) ^ 1, first.length >> 1);
+    writeFileSync(paths[0] as string, first);
+    const rest = await replay(server, "-o", "json");
+    expect(rest).toMatchObject({ code: 1, err: expect.stringMatching(/shard0\S* is damaged[^]*M8004/) });
+    expect(shards(rest.out)).toEqual([1, 2]);
+});
+
+test("a replay until an answer stops before the input that caused it, and says where", async () => {
+    const server = await recorded("all");
+    await live(server, "/room/1");
+    await server.stop();
+    // The last entry before it that comes from outside is where each of them stops.
+    const stops = [];
+    for (let entry = 30; entry < 60; ++entry) {
+        const { code, out } = await replay(server, "--until", `${entry}`);
+        expect(code).toBe(0);
+        const found = /stopped before entry (\d+)(?:, the input that caused entry (\d+))?$/.exec(out);
+        const [, at, answer] = found ?? [];
+        expect(Number(at)).toBeLessThanOrEqual(entry);
+        expect(answer).toBe(Number(at) < entry ? `${entry}` : undefined);
+        expect(out).toContain(`replayed ${Number(at) - 1} entries`);
+        stops.push(Number(at));
+    }
+    expect(stops.some((at, i) => at < i + 30)).toBe(true);
+    expect(stops.some((at, i) => at === i + 30)).toBe(true);
+});
+
+test("a dump has the messages, and says so where it has no such queue", async () => {
+    const server = await recorded("all");
+    await live(server, "/room/1");
+    await server.stop();
+    const { code, out } = await replay(server, "--dump", "state", "--queue", "/room/1");
+    expect(code).toBe(0);
+    const frames = out.split("\n").map((line) => JSON.parse(line));
+    expect(frames[0]).toMatchObject({ op: "joined", q: "/room/1" });
+    const chat = frames.filter(({ op, m }) => op === "msg" && m === "chat");
+    expect(chat.length).toBe(11);
+    expect(chat[0]).toMatchObject({ q: "/room/1", from: "alice", d: { text: "hi 0" } });
+    expect(chat[10]).toMatchObject({ d: "from outside" });
+    expect(frames.filter(({ op, m }) => op === "msg" && m === "dice").length).toBe(1);
+    const none = await replay(server, "--dump", "state", "--queue", "/nothing/there");
+    expect(none).toMatchObject({ code: 1, out: "", err: expect.stringContaining("no queue /nothing/there") });
+    const user = await replay(server, "--dump", "state", "--queue", "/user/alice");
+    expect(user).toMatchObject({ code: 1, out: "", err: expect.stringContaining("user's own queue") });
+});
+
 test("a killed server's state can be looked at, at its end and at any seq", async () => {
     const server = await recorded("crash");
     await live(server, "/room/1");

@@ -243,11 +243,11 @@ void add_queue_commands(CLI::App& app, Arguments& a, Action& action) {
 void add_replay_command(CLI::App& app, Arguments& a, Action& action) {
     CLI::App* replay = app.add_subcommand("replay", "Run a recording again (serve --record)");
     replay->footer("A folder stands for all shards of the life that was written to last.");
-    replay->add_option("recording", a.replay.paths, "files of one shard's recording, or a folder")
+    replay->add_option("recording", a.replay.paths, "files of a recording, or a folder")
         ->required();
     replay->add_option(
         "--until", a.replay.until,
-        "stop before that entry (412), or where a queue comes to a seq (/room/1@20)");
+        "stop before that entry (412) and its cause, or where a queue comes to a seq (/room/1@20)");
     CLI::Option* dump = replay
                             ->add_option_function<std::string>(
                                 "--dump", [&a](const std::string&) { a.replay.dumps_state = true; },

@@ -30,6 +30,10 @@ namespace {
 /// Replays one shard's recording, and prints its state where that was asked for.
 Result<ReplayOutcome> replay(RecordingPaths files, const ReplayArguments& arguments,
                              roles::ReplayLimits limits) {
+    const auto until = limits.entry;
+    if (until) {
+        limits.entry = cause_of(files, *until);
+    }
     auto recording = open_recording(std::move(files));
     if (!recording) {
         return tl::unexpected(std::move(recording.error()));
@@ -37,6 +41,7 @@ Result<ReplayOutcome> replay(RecordingPaths files, const ReplayArguments& argume
     auto& reader = recording->reader;
     const auto& shard = recording->shard;
     ReplayOutcome outcome;
+    outcome.until = until;
     outcome.version = shard.version;
     outcome.shard = shard.shard;
     outcome.is_whole = reader.begins_at_start();
@@ -57,7 +62,7 @@ Result<ReplayOutcome> replay(RecordingPaths files, const ReplayArguments& argume
         outcome.report = *report;
         outcome.end = reader.end();
         if (arguments.dumps_state) {
-            dump_state(replayed, arguments.queue);
+            outcome.queues_printed = dump_state(replayed, arguments.queue);
         }
         return outcome;
     };
@@ -128,6 +133,45 @@ int shadow(RecordingPaths files, const ReplayArguments& arguments, roles::Replay
     return cli::exit_ok;
 }
 
+// What one shard's files lack, the others may have: each is replayed.
+int replay_all(const std::vector<RecordingPaths>& recordings, const ReplayArguments& arguments,
+               const roles::ReplayLimits& limits) {
+    int code = cli::exit_ok;
+    bool are_all_read = true;
+    bool was_until_reached = false;
+    std::size_t queues_printed = 0;
+    for (const auto& files : recordings) {
+        const auto outcome = replay(files, arguments, limits);
+        if (!outcome) {
+            cli::print_error(outcome.error().detail, label(outcome.error().code));
+            code = cli::exit_failed;
+            are_all_read = false;
+            continue;
+        }
+        // The state goes to stdout alone, so that it can be piped.
+        fmt::print(arguments.dumps_state ? stderr : stdout, "{}",
+                   arguments.as_json ? as_json(*outcome) : as_text(*outcome));
+        code = outcome->report.difference ? cli::exit_failed : code;
+        was_until_reached = was_until_reached || outcome->was_until_reached;
+        queues_printed += outcome->queues_printed;
+    }
+    const std::string_view in = are_all_read ? "the recording" : "what of the recording can be read";
+    if (!was_until_reached && !arguments.until.empty()) {
+        cli::print_error(fmt::format("{} never comes to {}", in, arguments.until));
+        return cli::exit_failed;
+    }
+    if (!arguments.queue.empty() && queues_printed == 0) {
+        cli::print_error(arguments.queue.starts_with("/user/")
+                             ? fmt::format("{} is a user's own queue: --dump shows none of those",
+                                           arguments.queue)
+                             : fmt::format("{} has no queue {}{}", in, arguments.queue,
+                                           arguments.until.empty() ? " at its end"
+                                                                   : " where it was to stop"));
+        return cli::exit_failed;
+    }
+    return code;
+}
+
 }  // namespace
 
 int replay_command(const ReplayArguments& arguments) {
@@ -152,25 +196,7 @@ int replay_command(const ReplayArguments& arguments) {
     if (arguments.is_shadow) {
         return shadow(recordings->front(), arguments, *limits);
     }
-    int code = cli::exit_ok;
-    bool was_until_reached = false;
-    for (const auto& files : *recordings) {
-        const auto outcome = replay(files, arguments, *limits);
-        if (!outcome) {
-            cli::print_error(outcome.error().detail, label(outcome.error().code));
-            return cli::exit_failed;
-        }
-        // The state goes to stdout alone, so that it can be piped.
-        fmt::print(arguments.dumps_state ? stderr : stdout, "{}",
-                   arguments.as_json ? as_json(*outcome) : as_text(*outcome));
-        code = outcome->report.difference ? cli::exit_failed : code;
-        was_until_reached = was_until_reached || outcome->was_until_reached;
-    }
-    if (!was_until_reached) {
-        cli::print_error("the recording never comes to " + arguments.until);
-        return cli::exit_failed;
-    }
-    return code;
+    return replay_all(*recordings, arguments, *limits);
 }
 
 }  // namespace muster::app

@@ -8,7 +8,7 @@
 namespace muster::app {
 
 struct ReplayArguments {
-    std::vector<std::string> paths;  ///< files of one recording, or a folder
+    std::vector<std::string> paths;  ///< files of recordings, or a folder
     std::string until;               ///< "412": before that entry; "/room/123@20": at that seq
     std::string queue;               ///< of --dump: only this one
     bool dumps_state = false;
@@ -25,7 +25,8 @@ struct ReplayArguments {
 };
 
 /// Replays a recording and says whether it went as it did then. Returns the program's exit code:
-/// failed where there is a difference or the recording cannot be read.
+/// failed where there is a difference, or one of the recordings cannot be read; the others are
+/// replayed all the same.
 int replay_command(const ReplayArguments& arguments);
 
 }  // namespace muster::app

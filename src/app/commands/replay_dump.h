@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "app/roles/bucket_replay.h"
@@ -7,9 +8,10 @@
 
 namespace muster::app {
 
-/// Prints what each queue holds, one JSON object a line, in the form of the client protocol's
-/// `joined`; only `queue`, if it is not empty. Reading is an input: replay nothing afterwards.
-void dump_state(roles::WholeReplay& replay, std::string_view queue);
-void dump_state(roles::BucketReplay& replay, std::string_view queue);
+/// Prints what each queue holds, one JSON object a line, in the forms of the client protocol: a
+/// `joined`, then a `msg` for each message that is still remembered. Only `queue`, if it is not empty.
+/// Returns how many queues were printed. Reading is an input: replay nothing afterwards.
+std::size_t dump_state(roles::WholeReplay& replay, std::string_view queue);
+std::size_t dump_state(roles::BucketReplay& replay, std::string_view queue);
 
 }  // namespace muster::app

@@ -21,6 +21,17 @@ std::string_view end_in_words(Reader::End end) {
     return "";
 }
 
+std::string stop_in_words(const ReplayOutcome& outcome) {
+    if (!outcome.until) {
+        return "; stopped where it was to";
+    }
+    const std::uint64_t next = outcome.report.entries + 1;
+    return fmt::format("; stopped before entry {}{}", next,
+                       next < *outcome.until
+                           ? fmt::format(", the input that caused entry {}", *outcome.until)
+                           : std::string());
+}
+
 }  // namespace
 
 std::string as_text(const ReplayOutcome& outcome) {
@@ -36,7 +47,10 @@ std::string as_text(const ReplayOutcome& outcome) {
         text += fmt::format("; {} inputs skipped, of machines whose state is not known",
                             report.skipped);
     }
-    text += report.is_stopped ? "; stopped where it was to\n" : "\n";
+    if (report.is_stopped) {
+        text += stop_in_words(outcome);
+    }
+    text += '\n';
     if (report.difference) {
         text += fmt::format("first difference at entry {}\n  recorded: {}\n  replayed: {}\n",
                             report.difference->entry, report.difference->recorded,

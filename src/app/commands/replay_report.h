@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +19,10 @@ struct ReplayOutcome {
     ShardId shard;
     bool is_whole = false;          ///< from the shard's start on
     bool was_until_reached = true;  ///< or there was none
+    /// The entry that `--until` named, if it did; where it is an output, the replay has stopped
+    /// before its input.
+    std::optional<std::uint64_t> until{};
+    std::size_t queues_printed = 0;  ///< by `--dump`
     runtime::RecordingReader::End end = runtime::RecordingReader::End::unread;
 };
 

@@ -56,5 +56,15 @@ TEST_CASE("what the JSON form of a replay remarks, the text form says, too") {
     }
 }
 
+TEST_CASE("a replay that stopped before an entry names it, and what it causes") {
+    ReplayOutcome stopped = outcome();
+    stopped.report.is_stopped = true;
+    stopped.until = 813;
+    CHECK(contains(as_text(stopped), "all the same; stopped before entry 813\n"));
+    stopped.until = 815;
+    CHECK(contains(as_text(stopped),
+                   "; stopped before entry 813, the input that caused entry 815\n"));
+}
+
 }  // namespace
 }  // namespace muster::app

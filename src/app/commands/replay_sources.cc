@@ -2,9 +2,11 @@
 
 #include <charconv>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "shell/runtime/recording_files.h"
 
@@ -19,13 +21,31 @@ std::optional<std::uint64_t> number_in(std::string_view text) {
                                                                     : std::nullopt;
 }
 
+// The files of each shard of each life, as far as names tell.
+std::vector<RecordingPaths> by_shard(const std::vector<std::string>& named) {
+    std::map<std::pair<Boot, ShardId>, RecordingPaths> known;
+    RecordingPaths unknown;
+    for (const std::filesystem::path file : named) {
+        const auto name = runtime::parse_segment_name(file.filename().string());
+        (name ? known[{name->boot, name->shard}] : unknown).push_back(file);
+    }
+    std::vector<RecordingPaths> meant;
+    for (auto& [whose, files] : known) {
+        meant.push_back(std::move(files));
+    }
+    if (!unknown.empty()) {
+        meant.push_back(std::move(unknown));
+    }
+    return meant;
+}
+
 }  // namespace
 
 Result<std::vector<RecordingPaths>> recordings_in(const std::vector<std::string>& named) {
     std::error_code
         ignored;  // What cannot be looked at cannot be read either: the reader says why.
     if (named.size() > 1 || !std::filesystem::is_directory(named.front(), ignored)) {
-        return std::vector<RecordingPaths>{RecordingPaths(named.begin(), named.end())};
+        return by_shard(named);
     }
     const auto found = runtime::list_recordings(named.front());
     if (!found) {
@@ -65,6 +85,25 @@ Result<roles::ReplayLimits> limits_of(std::string_view until) {
         limits.seq = *number;
     }
     return limits;
+}
+
+std::uint64_t cause_of(const RecordingPaths& files, std::uint64_t entry) {
+    auto reader = runtime::RecordingReader::open(files);
+    std::uint64_t cause = entry;
+    for (std::uint64_t number = 1; reader && number <= entry; ++number) {
+        const auto bytes = reader->next();
+        if (!bytes || !*bytes) {
+            return entry;
+        }
+        const auto read = roles::parse_entry(**bytes);
+        if (!read) {
+            return entry;
+        }
+        if (!std::holds_alternative<roles::SentEntry>(*read)) {
+            cause = number;
+        }
+    }
+    return cause;
 }
 
 Result<OpenRecording> open_recording(RecordingPaths files) {
