@@ -181,6 +181,7 @@ struct SettingsRequest {
 struct ShowOptions {
     bool with_origin = false;  ///< where each value comes from
     bool as_json = false;      ///< an object on one line; else TOML that means the same settings
+    bool is_brief = false;     ///< the TOML without what it would mean anyway
 };
 
 /// Returns the settings in force, for `muster config show`. Names key files, never keys.

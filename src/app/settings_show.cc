@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "app/setting_table.h"
 #include "app/setting_value.h"
 #include "app/settings.h"
+#include "base/check.h"
 #include "base/units.h"
 
 namespace muster::app {
@@ -99,6 +102,30 @@ std::vector<Element> elements_of(const Settings& settings) {
     return elements;
 }
 
+/// Takes out of `fields`, but for the first, which must be there, what stands in `standard` as
+/// well.
+void take_out(Fields& fields, const Fields& standard) {
+    const auto is_standard = [&](const auto& field) {
+        return std::ranges::find(standard, field) != standard.end();
+    };
+    fields.erase(std::remove_if(fields.begin() + 1, fields.end(), is_standard), fields.end());
+}
+
+/// Takes out of templates what they would mean without it. (All that keys have must be there.)
+void take_out_standard(std::vector<Element>& elements, const Settings& settings) {
+    const std::size_t first = elements.size() - settings.templates.size();
+    for (std::size_t i = 0; i < settings.templates.size(); ++i) {
+        take_out(elements[first + i].fields, fields_of(queue::Template{}));
+        auto mount = elements[first + i].mounts.begin();
+        for (const auto& [name, rules] : settings.templates[i].mounts) {
+            queue::MountRules standard;
+            standard.kind = rules.kind;
+            standard.payload_bytes_max = settings.queue.payload_bytes_max;
+            take_out((mount++)->second, fields_of(standard));
+        }
+    }
+}
+
 /// Returns `{ a = 1, b = 2 }`, or `{"a":1,"b":2}`.
 std::string object(const Fields& fields, bool as_json) {
     std::string text;
@@ -119,10 +146,29 @@ std::string remark(const Settings& settings, std::string_view path, bool with_or
     return with_origin ? fmt::format("  # {}", settings.origin_of(path).place) : std::string{};
 }
 
-std::string show_toml(const Settings& settings, bool with_origin) {
+/// What an empty file means, with or without --dev.
+Settings standard_settings(bool is_dev) {
+    SettingsRequest request;
+    request.is_dev = is_dev;
+    auto settings = parse_settings("", request);
+    MUSTER_CHECK(settings.has_value());
+    return *std::move(settings);
+}
+
+std::string show_toml(const Settings& settings, const ShowOptions& options) {
+    const bool with_origin = options.with_origin;
+    const auto standard =
+        options.is_brief ? std::optional(standard_settings(settings.is_dev)) : std::nullopt;
+    std::vector<Element> elements = elements_of(settings);
+    if (standard) {
+        take_out_standard(elements, settings);
+    }
     std::string out;
     std::string_view section;
     for (const SettingRow& row : setting_table()) {
+        if (standard && row.print(settings) == row.print(*standard)) {
+            continue;
+        }
         if (row.section() != section) {
             section = row.section();
             out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", section);
@@ -130,7 +176,7 @@ std::string show_toml(const Settings& settings, bool with_origin) {
         out += fmt::format("{} = {}{}\n", row.key(), row.print(settings),
                            remark(settings, row.path, with_origin));
     }
-    for (const Element& element : elements_of(settings)) {
+    for (const Element& element : elements) {
         out +=
             fmt::format("\n[[{}]]{}\n", element.list, remark(settings, element.path, with_origin));
         for (const auto& [key, value] : element.fields) {
@@ -250,7 +296,7 @@ std::string config_init_text() {
 
 std::string show(const Settings& settings, ShowOptions options) {
     return options.as_json ? show_json(settings, options.with_origin)
-                           : show_toml(settings, options.with_origin);
+                           : show_toml(settings, options);
 }
 
 std::string changed_values(const Settings& settings) {

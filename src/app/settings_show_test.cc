@@ -68,6 +68,30 @@ TEST_CASE("what is shown is a file that means the same settings") {
     CHECK(without_origins(parsed(show(dev, {}), true)) == without_origins(dev));
 }
 
+TEST_CASE("what is shown in brief is a file that means the same settings, without the defaults") {
+    SettingsRequest plain;  // As a recording's head is read, wherever that is.
+    for (const bool is_dev : {false, true}) {
+        plain.is_dev = is_dev;
+        for (const std::string_view text : {std::string_view{}, sample}) {
+            if (is_dev && !text.empty()) {
+                continue;  // It listens on port 80 of ::1 with keys, which is not for --dev.
+            }
+            const Settings settings = parsed(text, is_dev);
+            const std::string shown = show(settings, {.is_brief = true});
+            CAPTURE(shown);
+            const auto read = parse_settings(shown, plain);
+            REQUIRE(read);
+            CHECK(without_origins(*read) == without_origins(settings));
+            CHECK_FALSE(contains(shown, "hello_time"));
+            CHECK_FALSE(contains(shown, "deflate"));
+        }
+    }
+    CHECK(show(parsed(""), {.is_brief = true}) == "[server]\nshards = 3\n");
+    const std::string shown = show(parsed(sample), {.is_brief = true});
+    CHECK(contains(shown, "[[template]]\nmatch = \"/room/*\"\nidle_ttl = \"0s\"\n"));
+    CHECK(contains(shown, "\"a.b\" = { type = \"state\", write = \"owner\", keys_max = 5 }\n"));
+}
+
 TEST_CASE("every value can be shown with where it comes from") {
     const std::string shown = show(parsed(sample, false), {.with_origin = true});
     CHECK(contains(shown, "client = \"[::1]:80\"  # muster.toml:2\n"));

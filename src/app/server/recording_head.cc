@@ -18,6 +18,7 @@ std::string recording_head(const app::Settings& settings, const SiteKeys& keys, 
     head.set_shard(shard.value);
     head.set_shard_count(settings.server.shards);
     head.set_settings(app::show(settings, {}));
+    head.set_settings_changed(app::show(settings, {.is_brief = true}));
     head.set_is_dev(settings.is_dev);
     for (const auto& key : settings.token_keys) {
         auto& kept = *head.add_token_keys();
@@ -46,7 +47,12 @@ Result<RecordedShard> read_recording_head(std::string_view bytes) {
     }
     app::SettingsRequest request;
     request.is_dev = head.is_dev();
+    // All of them first: defaults may have changed since. A build that came before a setting still
+    // reads what was recorded without it.
     auto settings = app::parse_settings(head.settings(), request);
+    if (!settings && head.has_settings_changed()) {
+        settings = app::parse_settings(head.settings_changed(), request);
+    }
     if (!settings) {
         return failure(
             head.version() == app::version() ? ErrorCode::damaged_recording
