@@ -184,7 +184,8 @@ void check_dead_is_dead(const History& history, Breaches& out) {
 
 void check_one_winner(const History& history, Breaches& out) {
     std::map<std::pair<UserIndex, Cep>, ConnectionRef> owners;
-    std::map<UserIndex, Cep> newest;
+    std::map<std::pair<UserIndex, std::uint8_t>, Cep> newest;  // In each slot.
+    std::map<std::tuple<UserIndex, SessionId, Cid>, std::uint64_t> attempts;
     for (const Attached& attached : history.attached) {
         const auto [known, is_new] =
             owners.emplace(std::pair{attached.user, attached.cep}, attached.connection);
@@ -192,14 +193,22 @@ void check_one_winner(const History& history, Breaches& out) {
             out.push_back(fmt::format("I8 one cep of {} was given to two connections",
                                       history.user_names.at(attached.user)));
         }
-        Cep& cep = newest[attached.user];
+        Cep& cep = newest[{attached.user, attached.cep.slot()}];
         if (attached.cep < cep) {
             out.push_back(
                 fmt::format("I8 a cep of {} stepped back", history.user_names.at(attached.user)));
         }
         cep = std::max(cep, attached.cep);
+        if (is_new && attached.attempt != 0) {
+            std::uint64_t& last = attempts[{attached.user, attached.session, attached.cid}];
+            if (attached.attempt <= last) {
+                out.push_back(fmt::format("I8 a late attempt of a client of {} has won",
+                                          history.user_names.at(attached.user)));
+            }
+            last = std::max(last, attached.attempt);
+        }
     }
-    std::map<UserIndex, int> winners;
+    std::map<UserIndex, std::size_t> winners;
     std::set<UserIndex> wanting;
     std::uint64_t online = 0;
     for (const auto& client : history.ending.clients) {
@@ -209,7 +218,7 @@ void check_one_winner(const History& history, Breaches& out) {
         wanting.insert(client.user);
     }
     for (const UserIndex user : wanting) {
-        if (winners[user] != 1) {
+        if (winners[user] < 1 || winners[user] > history.connections_max) {
             out.push_back(fmt::format("I8 {} ends with {} connections", history.user_names.at(user),
                                       winners[user]));
         }
@@ -221,16 +230,17 @@ void check_one_winner(const History& history, Breaches& out) {
 }
 
 void check_fenced(const History& history, Breaches& out) {
-    std::map<std::tuple<UserIndex, QueueIndex, Inc>, Cep> fences;
+    std::map<std::tuple<UserIndex, std::uint8_t, QueueIndex, Inc>, Cep> fences;
     auto next = history.welcomed.begin();
     for (const Applied& applied : history.applied) {
         for (; next != history.welcomed.end() && next->order < applied.order; ++next) {
             for (const auto& joined : next->joined) {
-                Cep& fence = fences[{next->user, joined.queue, joined.inc}];
+                Cep& fence = fences[{next->user, next->cep.slot(), joined.queue, joined.inc}];
                 fence = std::max(fence, next->cep);
             }
         }
-        const auto fence = fences.find({applied.user, applied.queue, applied.at.inc});
+        const auto fence =
+            fences.find({applied.user, applied.cep.slot(), applied.queue, applied.at.inc});
         if (!applied.is_server && fence != fences.end() && applied.cep < fence->second) {
             out.push_back(fmt::format("I9 {} took an op of {} with cep {} after the welcome of {}",
                                       text(history, applied.queue, applied.at),
@@ -268,6 +278,16 @@ void check_real_time(const History& history, Breaches& out) {
             if (last_asked == nullptr || last_asked->at < op.asked->at) {
                 last_asked = op.asked;
             }
+        }
+    }
+}
+
+void check_visible(const History& history, Breaches& out) {
+    for (const Emitted& emitted : history.emitted) {
+        const Cursor at{emitted.inc, emitted.seq};
+        if (emitted.committed.inc.value != 0 && at > emitted.committed) {
+            out.push_back(fmt::format("I12 {} was shown when the queue had come to {}",
+                                      text(history, emitted.queue, at), emitted.committed.seq));
         }
     }
 }
@@ -365,7 +385,8 @@ Breaches check_all(const History& history) {
     Breaches out = history.breaches;
     for (const auto check : {check_one_history, check_no_gap, check_once, check_acked_is_kept,
                              check_verdicts, check_fold, check_dead_is_dead, check_one_winner,
-                             check_fenced, check_real_time, check_no_silent_loss, check_liveness}) {
+                             check_fenced, check_real_time, check_visible, check_no_silent_loss,
+                             check_liveness, check_presence, check_members}) {
         check(history, out);
     }
     return out;

@@ -13,6 +13,9 @@ namespace {
 // A checker that cannot fail proves nothing: each of these histories is bad in one way.
 
 constexpr Inc inc{7};
+constexpr SessionId first{11};
+constexpr SessionId second{12};
+constexpr Duration grace_time = std::chrono::seconds{30};
 constexpr Cep old_cep{Inc{1}, 1};
 constexpr Cep new_cep{Inc{1}, 2};
 
@@ -52,9 +55,35 @@ History good_history() {
     read.at = Cursor{inc, 5};
     read.prev = 4;
     history.reads.push_back(read);
-    history.ending.queues.push_back({0, {inc, 5}});
-    history.ending.readers.push_back({0, 0, {inc, 5}});
-    history.ending.clients.push_back({.is_online = true});
+    // The user has been on line, away for the grace time, and on line again: the backend has joined
+    // it, so it stays in the queue.
+    history.resume_time = grace_time;
+    const auto session = [&history](SessionId id, bool begins) {
+        history.sessions.push_back({.session = id,
+                                    .begins = begins,
+                                    .away_for = begins ? Duration{} : grace_time,
+                                    .order = history.next_order()});
+    };
+    const auto member = [&history](Seq seq, SessionId id, bool is_online) {
+        history.member_changes.push_back({.at = {inc, seq},
+                                          .is_member = true,
+                                          .is_online = is_online,
+                                          .session = id,
+                                          .order = history.next_order()});
+        history.members_shown.push_back(
+            {.at = {inc, seq}, .is_member = true, .is_online = is_online});
+    };
+    session(first, true);
+    member(1, first, true);
+    session(first, false);
+    member(2, first, false);
+    session(second, true);
+    member(3, second, true);
+    history.ending.queues.push_back({0, {inc, 5}, {{0, true, true, second}}});
+    history.ending.readers.push_back({0, 0, {inc, 5}, {{0, true}}});
+    history.ending.clients.push_back({.is_online = true, .member_of = {0}});
+    history.ending.users.push_back(
+        {.session = second, .connection_count = 1, .joined = {{0, inc}}});
     history.ending.connections_welcome = 1;
     return history;
 }
@@ -151,8 +180,23 @@ TEST_CASE("I8: one cep for two connections, and two winners, are found") {
     history.ending.clients.push_back({.life = 1, .is_online = true});
     CHECK(finds(history, "I8 "));
 
+    history.connections_max = 2;  // It may have two.
+    history.ending.clients.back().member_of = {0};
+    history.ending.connections_welcome = 2;
+    CHECK_FALSE(finds(history, "I8 "));
+
     history = good_history();
     history.ending.connections_welcome = 2;
+    CHECK(finds(history, "I8 "));
+}
+
+TEST_CASE("I8: a late attempt of a client that takes over from a newer one is found") {
+    History history = good_history();
+    const Cid cid{1, 2};
+    history.attached.push_back({0, {Inc{1}, 3}, {ShardId{0}, ConnectionId{3}}, second, cid, 8});
+    history.attached.push_back({0, {Inc{1}, 3}, {ShardId{0}, ConnectionId{3}}, second, cid, 8});
+    CHECK_FALSE(finds(history, "I8 "));  // It was asked twice.
+    history.attached.push_back({0, {Inc{1}, 4}, {ShardId{0}, ConnectionId{4}}, second, cid, 7});
     CHECK(finds(history, "I8 "));
 }
 
@@ -203,6 +247,145 @@ TEST_CASE("a reader that stays behind, and a request that stays open, are found"
     history = good_history();
     history.ending.clients.back().waiting_count = 1;
     CHECK(finds(history, "LIVENESS "));
+}
+
+TEST_CASE("I12: what was shown before the queue had come so far is found") {
+    History history = good_history();
+    history.emitted.push_back({0, inc, 6, {inc, 5}});
+    CHECK(finds(history, "I12 "));
+}
+
+TEST_CASE("PRESENCE: a session that begins twice, ends twice, early, late, or is older is found") {
+    History history = good_history();
+    history.sessions.erase(history.sessions.begin() + 1);
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.sessions.insert(history.sessions.begin() + 1, history.sessions[1]);
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.sessions[1].away_for = grace_time / 2;
+    CHECK(finds(history, "PRESENCE "));
+    history.sessions[1].is_by_backend = true;  // That need not wait.
+    CHECK_FALSE(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.sessions[1].away_for = grace_time * 2;
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.sessions[2].session = SessionId{10};
+    CHECK(finds(history, "PRESENCE "));
+}
+
+TEST_CASE("PRESENCE: an offline that is lost or of another session, an online twice are found") {
+    History history = good_history();
+    history.member_changes.erase(history.member_changes.begin() + 1);
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.member_changes[1].session = second;
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.member_changes[2].session = first;
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.member_changes[2].session = SessionId{13};  // There is none.
+    CHECK(finds(history, "PRESENCE "));
+}
+
+TEST_CASE("PRESENCE: a session that a queue never showed is found") {
+    History history = good_history();
+    const auto session = [&history](SessionId id, bool begins) {
+        history.sessions.push_back(
+            {.session = id, .begins = begins, .away_for = grace_time, .order = history.next_order()});
+    };
+    session(second, false);
+    session(SessionId{13}, true);
+    session(SessionId{13}, false);
+    session(SessionId{14}, true);
+    MemberChange change = history.member_changes.back();
+    change.at.seq = 6;
+    change.is_online = false;
+    change.order = history.next_order();
+    history.member_changes.push_back(change);
+    change.at.seq = 7;
+    change.is_online = true;
+    change.session = SessionId{14};
+    change.order = history.next_order();
+    history.member_changes.push_back(change);
+    CHECK(finds(history, "PRESENCE "));
+}
+
+TEST_CASE("PRESENCE: a left of who was not there, and what was not decided but shown, are found") {
+    History history = good_history();
+    MemberChange change = history.member_changes.back();
+    change.is_member = false;
+    history.member_changes.insert(history.member_changes.begin(), change);
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.members_shown.back().is_online = false;
+    CHECK(finds(history, "PRESENCE "));
+
+    history = good_history();
+    history.members_shown.back().at.seq = 4;
+    CHECK(finds(history, "PRESENCE "));
+}
+
+TEST_CASE("MEMBERS: one without a session, one whom nobody notes, one who is off line are found") {
+    History history = good_history();
+    history.ending.queues[0].members[0].by_server = false;
+    history.ending.users[0].session = SessionId{};
+    history.ending.queues[0].members[0].is_online = false;
+    history.ending.readers[0].members[0].is_online = false;
+    CHECK(finds(history, "MEMBERS /user/alice is in /room/1 without"));
+
+    history = good_history();
+    history.ending.users[0].joined.clear();
+    CHECK(finds(history, "MEMBERS "));
+
+    history = good_history();
+    history.ending.queues[0].members[0].is_online = false;
+    history.ending.readers[0].members[0].is_online = false;
+    CHECK(finds(history, "MEMBERS "));
+
+    history = good_history();
+    history.ending.queues[0].members[0].session = first;
+    CHECK(finds(history, "MEMBERS "));
+}
+
+TEST_CASE("MEMBERS: a client, a user queue and a reader that believe something else are found") {
+    History history = good_history();
+    history.ending.clients[0].member_of.clear();
+    CHECK(finds(history, "MEMBERS client "));
+
+    history = good_history();
+    history.ending.queues[0].members.clear();
+    history.ending.readers[0].members.clear();
+    CHECK(finds(history, "MEMBERS client "));
+    CHECK(finds(history, "MEMBERS /user/alice believes"));
+
+    history = good_history();
+    history.ending.readers[0].members.clear();
+    CHECK(finds(history, "MEMBERS reader "));
+
+    history = good_history();
+    history.ending.users[0].joined[0].inc = Inc{};
+    CHECK(finds(history, "MEMBERS /user/alice joins"));
+}
+
+TEST_CASE("MEMBERS: a session without a client, and a connection too many, are found") {
+    History history = good_history();
+    history.ending.clients[0].is_superseded = true;
+    CHECK(finds(history, "MEMBERS /user/alice has a session"));
+
+    history = good_history();
+    history.ending.users[0].connection_count = 2;
+    CHECK(finds(history, "MEMBERS "));
 }
 
 }  // namespace

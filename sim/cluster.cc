@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/check.h"
 #include "sim/state_hash.h"
 
 namespace muster::sim {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr HashKey cluster_key{7, 8};
 constexpr std::uint32_t bucket_count = 8;
+constexpr Duration resume_time = std::chrono::seconds{30};
 
 /// In which anyone may do anything: `chat` closes for slow listeners, `shout` drops; `scores` and
 /// `positions` hold state.
@@ -37,16 +39,35 @@ std::shared_ptr<const queue::QueueSettings> queue_settings() {
 }
 
 // Sessions end within a run.
-std::shared_ptr<const user::UserSettings> user_settings() {
+std::shared_ptr<const user::UserSettings> user_settings(const Variety& variety) {
     user::UserSettings settings;
-    settings.resume_time = std::chrono::seconds{30};
+    settings.resume_time = resume_time;
+    settings.logins = variety.logins;
+    settings.devices_max = variety.devices_max;
     return std::make_shared<const user::UserSettings>(settings);
 }
 
-std::shared_ptr<const gateway::Settings> gateway_settings() {
+gateway::TokenKeys token_keys() {
+    gateway::TokenKeys keys;
+    MUSTER_CHECK(keys.add_hs256("sim", "a secret of thirty-two bytes ...").has_value());
+    return keys;
+}
+
+std::shared_ptr<const gateway::Settings> gateway_settings(const Variety& variety,
+                                                          const gateway::TokenKeys& keys) {
     gateway::Settings settings;
-    settings.is_dev = true;  // Users sign in by name.
+    settings.is_dev = true;  // Users sign in by name, where they have no tokens.
     settings.secret.bytes.fill(7);
+    settings.token_keys = keys;
+    if (variety.has_tokens) {
+        settings.limits.token_grace = std::chrono::seconds{3};
+    }
+    if (variety.is_strict) {
+        settings.limits.logins_per_second = 1;
+        settings.limits.logins_burst = 2;
+        settings.limits.resumes_per_second = 2;
+        settings.limits.resumes_burst = 2;
+    }
     return std::make_shared<const gateway::Settings>(std::move(settings));
 }
 
@@ -62,11 +83,18 @@ DriftingClock clock_from(Rng& rng, Instant origin) {
 
 Cluster::Cluster(World& world, const Shape& shape)
     : world_(world),
+      variety_(shape.variety),
       rng_(world.chance(3)),
+      keys_(token_keys()),
       placement_(cluster_key, bucket_count, static_cast<std::uint16_t>(shape.owners)),
-      actors_(queue_settings(), user_settings()),
+      actors_(queue_settings(), user_settings(variety_)),
+      watched_(world, actors_),
       network_(world),
       post_(world, shape.gateways + shape.owners + 1) {
+    world_.history.resume_time = resume_time;
+    world_.history.connections_max = variety_.logins == user::Logins::devices
+                                         ? variety_.devices_max
+                                         : std::size_t{1};
     for (std::size_t i = 0; i < shape.rooms; ++i) {
         rooms_.push_back(fmt::format("/room/{}", i));
     }
@@ -74,13 +102,16 @@ Cluster::Cluster(World& world, const Shape& shape)
         users_.push_back(fmt::format("user{}", i));
     }
     // Shards of one process read one clock, but a gateway may be a process of its own.
-    const auto settings = gateway_settings();
+    const auto settings = gateway_settings(variety_, keys_);
     for (std::size_t i = 0; i < shape.gateways; ++i) {
         gateways_.push_back(std::make_unique<GatewayHost>(
             world, network_, ShardId{static_cast<std::uint16_t>(i)}, settings,
             clock_from(rng_, Schedule::start),
             [this, i](actor::Message message) { route(i, std::move(message)); }));
         gateways_.back()->start(rng_.next());
+        if (variety_.refuses) {
+            gateways_.back()->refuse_ops(world.chance(5000 + i));
+        }
     }
     const DriftingClock owners_clock = clock_from(rng_, Schedule::start);
     const actor::BucketSetSettings buckets{.bucket_count = bucket_count,
@@ -90,16 +121,23 @@ Cluster::Cluster(World& world, const Shape& shape)
     for (std::size_t i = 0; i < shape.owners; ++i) {
         const Post::Endpoint endpoint = shape.gateways + i;
         owners_.push_back(std::make_unique<OwnerHost>(
-            world, ShardId{static_cast<std::uint16_t>(i)}, placement_, buckets, actors_,
+            world, ShardId{static_cast<std::uint16_t>(i)}, placement_, buckets, watched_,
             owners_clock,
             [this, endpoint](actor::Message message) { route(endpoint, std::move(message)); }));
     }
+    Rng speech_rng = world.chance(9);
     for (std::size_t i = 0; i < shape.players; ++i) {
+        const auto speech =
+            variety_.speaks_all ? static_cast<Speech>(speech_rng.below(3)) : Speech::proto_tcp;
         const Instant origin{std::chrono::seconds{1 + rng_.below(1'000'000)}};
         players_.push_back(std::make_unique<Player>(
             world, network_,
             Player::Place{
-                .index = i, .user = users_[i % users_.size()], .gateway_count = shape.gateways},
+                .index = i,
+                .user = users_[i % users_.size()],
+                .gateway_count = shape.gateways,
+                .speech = speech,
+                .keys = variety_.has_tokens ? &keys_ : nullptr},
             clock_from(rng_, origin)));
     }
     wire_up();
@@ -168,6 +206,12 @@ void Cluster::ask_op(std::string_view queue, queue::OpBody body) {
     ask(queue, std::move(op));
 }
 
+void Cluster::post_everywhere() {
+    for (const std::string& room : rooms_) {
+        ask_op(room, queue::SendOp{MountName("chat"), Payload("0")});
+    }
+}
+
 void Cluster::ask_membership(std::string_view user, std::string_view queue, bool joins) {
     user::Pass pass;
     pass.queue = QueueName(queue);
@@ -188,6 +232,13 @@ void Cluster::note_ending() {
         ending.queues.push_back({world_.history.queue(rooms_[room]), Cursor{}});
         ask(rooms_[room], queue::Read{RequestId{room + 1}});
     }
+    for (std::size_t user = 0; user < users_.size(); ++user) {
+        const std::string name = fmt::format("/user/{}", users_[user]);
+        Ending::User ends;
+        ends.user = world_.history.user(name);
+        ending.users.push_back(std::move(ends));
+        ask(name, user::ReadUser{RequestId{user + 1}});
+    }
     world_.schedule.run_until(world_.schedule.now() + std::chrono::seconds{1});
     for (const auto& gateway : gateways_) {
         ending.connections_welcome += gateway->counters().users_online;
@@ -198,13 +249,27 @@ void Cluster::note_ending() {
 }
 
 void Cluster::take_as_backend(const actor::Message& message) {
+    History& history = world_.history;
+    if (const auto* report = std::get_if<user::UserReport>(&message.body)) {
+        Ending::User& user = history.ending.users.at(report->request.value - 1);
+        user.session = report->session;
+        user.connection_count = report->connections;
+        for (const auto& joined : report->joined) {
+            user.joined.push_back({history.queue(joined.queue.text()), joined.inc});
+        }
+        return;
+    }
     const auto* read = std::get_if<queue::ReadReply>(&message.body);
     if (read == nullptr || read->content == nullptr) {
         return;
     }
-    Ending::Queue& queue = world_.history.ending.queues[read->request.value - 1];
+    Ending::Queue& queue = history.ending.queues.at(read->request.value - 1);
     queue.at = read->content->at;
-    world_.history.snapshots.push_back(
+    for (const auto& [user, member] : read->content->members) {
+        queue.members.push_back({history.user(fmt::format("/user/{}", user.text())),
+                                 member.is_online, member.by_server, member.session});
+    }
+    history.snapshots.push_back(
         {queue.queue, queue.at, StateHash(*read->content).value(), Snapshot::By::end});
 }
 

@@ -17,12 +17,28 @@
 #include "sim/owner_host.h"
 #include "sim/player.h"
 #include "sim/post.h"
+#include "sim/watched_actors.h"
 #include "sim/world.h"
 
 namespace muster::sim {
 
+/// What a run tries besides what every run does; drawn from its seed, and nothing of it in one of
+/// three.
+struct Variety {
+    bool speaks_all = false;  ///< some clients speak over WebSocket, in JSON or protobuf
+    bool has_tokens = false;  ///< users sign in with tokens that end, not by name
+    bool is_strict = false;   ///< gateways let in a few a second
+    bool refuses = false;     ///< something before the gateways refuses ops now and then (R6)
+    bool has_storms = false;  ///< many connections break at once, and again
+    bool loses_kicks = false;
+    bool loses_events = false;
+    user::Logins logins = user::Logins::newest;
+    std::size_t devices_max = 1;
+};
+
 /// How big a run is; drawn from its seed.
 struct Shape {
+    Variety variety{};
     std::size_t gateways = 2;
     std::size_t owners = 1;
     std::size_t players = 4;
@@ -55,6 +71,8 @@ public:
     }
     [[nodiscard]] std::size_t owner_count() const noexcept { return owners_.size(); }
 
+    [[nodiscard]] const Variety& variety() const noexcept { return variety_; }
+
     // ---- Faults that need several hands ----
 
     /// The gateway is gone, its clients are told or not; it comes again after `down_time`.
@@ -65,6 +83,8 @@ public:
     /// Sends a message to the actor `name`, as the admin service does.
     void ask(std::string_view name, actor::Body body);
     void ask_op(std::string_view queue, queue::OpBody body);
+    /// A message to each room, so that who has missed the last event sees that it has (R24).
+    void post_everywhere();
     void ask_membership(std::string_view user, std::string_view queue, bool joins);
 
     /// Asks every owner how its queues stand, to be called when all is quiet; takes a moment.
@@ -79,9 +99,12 @@ private:
     }
 
     World& world_;
+    const Variety variety_;
     Rng rng_;
+    gateway::TokenKeys keys_;
     ring::Placement placement_;
     roles::SiteActors actors_;
+    WatchedActors watched_;
     Network network_;
     Post post_;
     std::vector<std::unique_ptr<GatewayHost>> gateways_;

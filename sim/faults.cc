@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace muster::sim {
@@ -19,12 +21,16 @@ std::string_view name_of(Fault fault) noexcept {
         case Fault::drain: return "drain";
         case Fault::cut_all: return "cut_all";
         case Fault::slow_channel: return "slow_channel";
+        case Fault::cut_gateway: return "cut_gateway";
+        case Fault::storm: return "storm";
+        case Fault::lose_kicks: return "lose_kicks";
+        case Fault::lose_event: return "lose_event";
     }
     return "";
 }
 
 Faults::Faults(World& world, Cluster& cluster)
-    : world_(world), cluster_(cluster), rng_(world.chance(5)) {
+    : world_(world), cluster_(cluster), rng_(world.chance(5)), various_rng_(world.chance(10)) {
     pause_max_ = one_in(rng_, 3) ? Duration{1s} : Duration{8s};
     for (bool& is_picked : is_picked_) {
         is_picked = one_in(rng_, 2);
@@ -38,6 +44,70 @@ Faults::Faults(World& world, Cluster& cluster)
 void Faults::begin(Instant end) {
     end_ = end;
     plan();
+    const Variety& variety = cluster_.variety();
+    if (variety.has_storms) {
+        various_.insert(various_.end(), {Fault::cut_gateway, Fault::storm});
+    }
+    if (variety.loses_kicks) {
+        various_.push_back(Fault::lose_kicks);
+    }
+    if (variety.loses_events) {
+        various_.push_back(Fault::lose_event);
+    }
+    if (!various_.empty()) {
+        cluster_.post().set_losses(
+            [this](const actor::Message& message) { return loses(message); });
+        plan_various();
+    }
+}
+
+void Faults::plan_various() {
+    world_.schedule.in(between(various_rng_, 10ms, 4s), [this] {
+        if (world_.schedule.now() >= end_) {
+            return;
+        }
+        happen_various(various_[various_rng_.below(various_.size())]);
+        plan_various();
+    });
+}
+
+void Faults::happen_various(Fault fault) {
+    ++counts_[static_cast<std::size_t>(fault)];
+    Network& network = cluster_.network();
+    const Instant now = world_.schedule.now();
+    world_.trace.line("fault", "{}", name_of(fault));
+    const auto cut_all = [&network] {
+        for (const auto line : network.open_lines()) {
+            network.cut(line);
+        }
+    };
+    switch (fault) {
+        case Fault::cut_gateway:
+            network.cut_all_of(various_rng_.below(cluster_.gateway_count()));
+            break;
+        case Fault::storm:
+            cut_all();
+            world_.schedule.in(between(various_rng_, 100ms, 2s), cut_all);
+            world_.schedule.in(between(various_rng_, 2s, 4s), cut_all);
+            break;
+        case Fault::lose_kicks: kicks_lost_until_ = now + between(various_rng_, 1s, 10s); break;
+        case Fault::lose_event: is_event_to_lose_ = true; break;
+        default: break;
+    }
+}
+
+bool Faults::loses(const actor::Message& message) {
+    if (std::holds_alternative<user::Kick>(message.body) &&
+        world_.schedule.now() < kicks_lost_until_) {
+        world_.trace.line("fault", "a kick is lost");
+        return true;
+    }
+    if (std::holds_alternative<queue::Published>(message.body) &&
+        std::exchange(is_event_to_lose_, false)) {
+        world_.trace.line("fault", "an event is lost");
+        return true;
+    }
+    return false;
 }
 
 void Faults::plan() {
@@ -45,7 +115,7 @@ void Faults::plan() {
         if (world_.schedule.now() >= end_) {
             return;
         }
-        const auto fault = static_cast<Fault>(rng_.below(fault_count));
+        const auto fault = static_cast<Fault>(rng_.below(plain_fault_count));
         if (is_picked_[static_cast<std::size_t>(fault)]) {
             happen(fault);
         }
@@ -100,10 +170,25 @@ void Faults::happen(Fault fault) {
             }
             break;
         }
+        case Fault::cut_gateway:
+        case Fault::storm:
+        case Fault::lose_kicks:
+        case Fault::lose_event: break;  // These are in another plan.
     }
 }
 
 void Faults::heal() {
+    kicks_lost_until_ = Instant{};
+    is_event_to_lose_ = false;
+    if (cluster_.variety().loses_events) {
+        cluster_.post_everywhere();
+    }
+    for (std::size_t i = 0; i < cluster_.gateway_count(); ++i) {
+        cluster_.gateway(i).take_ops();
+    }
+    for (std::size_t i = 0; i < cluster_.player_count(); ++i) {
+        cluster_.player(i).be_prompt();
+    }
     cluster_.network().heal();
     cluster_.network().set_delay_max(20ms);
     cluster_.post().set_delay_max(2ms);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/rng.h"
 #include "sim/cluster.h"
@@ -23,8 +24,14 @@ enum class Fault : std::uint8_t {
     drain,          ///< a gateway asks its clients to go elsewhere
     cut_all,        ///< every client has to connect again, at once
     slow_channel,   ///< a channel between two shards carries nothing for a while
+    // Those of a seed's variety, which have a plan of their own:
+    cut_gateway,  ///< all connections of a gateway break off at once
+    storm,        ///< all connections break off, three times within seconds
+    lose_kicks,   ///< for a while no kick arrives
+    lose_event,   ///< the next event for a gateway does not arrive
 };
-inline constexpr std::size_t fault_count = 11;
+inline constexpr std::size_t fault_count = 15;
+inline constexpr std::size_t plain_fault_count = 11;
 
 [[nodiscard]] std::string_view name_of(Fault fault) noexcept;
 
@@ -44,14 +51,21 @@ public:
 
 private:
     void plan();
+    void plan_various();
     void happen(Fault fault);
+    void happen_various(Fault fault);
+    [[nodiscard]] bool loses(const actor::Message& message);
 
     World& world_;
     Cluster& cluster_;
     Rng rng_;
+    Rng various_rng_;
+    std::vector<Fault> various_;
+    Instant kicks_lost_until_{};
+    bool is_event_to_lose_ = false;
     Instant end_{};
     Duration pause_max_{};
-    std::array<bool, fault_count> is_picked_{};
+    std::array<bool, plain_fault_count> is_picked_{};
     std::array<std::uint64_t, fault_count> counts_{};
 };
 

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "core/wire/proto_frames.h"
+
 namespace muster::sim {
 
 GatewayHost::GatewayHost(World& world, Network& network, ShardId shard,
@@ -148,10 +150,50 @@ void GatewayHost::opened(Network::LineIndex line) {
 
 void GatewayHost::received(Network::LineIndex line, const std::string& bytes) {
     turn([this, line, came = bytes](const auto& at) mutable {
-        if (const auto socket = sockets_.find(line); socket != sockets_.end()) {
+        const auto socket = sockets_.find(line);
+        if (socket == sockets_.end()) {
+            return;
+        }
+        came = refuse_some(line, socket->second, std::move(came));
+        if (!came.empty()) {
             gateway_->step(gateway::Received{socket->second.connection, std::span<char>(came)}, at);
         }
     });
+}
+
+// Returns the bytes without the ops that are refused.
+std::string GatewayHost::refuse_some(Network::LineIndex line, Socket& socket, std::string bytes) {
+    constexpr std::uint32_t frame_bytes_max = 64 * 1024;
+    if (refusals_ && socket.refusing == nullptr && !bytes.empty() && bytes.front() == '\0' &&
+        !socket.is_known) {
+        socket.refusing = std::make_shared<wire::LengthDecoder>(frame_bytes_max);
+    }
+    socket.is_known = true;
+    if (socket.refusing == nullptr) {
+        return bytes;
+    }
+    std::string taken;
+    std::span<char> input(bytes);
+    wire::ClientFrame frame;
+    for (;;) {
+        const auto step = socket.refusing->next(input);
+        if (step.kind != wire::LengthDecoder::Step::Kind::message) {
+            return taken;
+        }
+        const bool is_first = wire::proto::parse_client_frame(step.message, frame) &&
+                              frame.number && frame.attempt == 1U &&
+                              frame.op != wire::ClientOp::withdraw;
+        if (!is_first || !refusals_ || !one_in(*refusals_, 16)) {
+            wire::append_length_frame(taken, step.message);
+            continue;
+        }
+        world_.trace.line(name_, "refuses n {} of {}", *frame.number, frame.queue);
+        std::string message;
+        wire::proto::append_server_frame(message, wire::RefusedFrame{.request = frame.request});
+        std::string refusal;
+        wire::append_length_frame(refusal, message);
+        network_.gateway_sends(line, refusal);
+    }
 }
 
 void GatewayHost::closed(Network::LineIndex line) {

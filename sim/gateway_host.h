@@ -10,9 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "base/rng.h"
 #include "core/actor/messages.h"
 #include "core/gateway/gateway.h"
 #include "core/gateway/settings.h"
+#include "core/wire/length_frames.h"
 #include "sim/network.h"
 #include "sim/schedule.h"
 #include "sim/world.h"
@@ -52,6 +54,10 @@ public:
     void kill();
     void pause(Instant until);
     void refuse(bool refuses) noexcept { refuses_ = refuses; }
+    /// From now on something before the machine refuses ops that come for the first time, one in
+    /// sixteen: GUARANTEES.md 5.3 lets a gateway do so, ours does not yet.
+    void refuse_ops(Rng chance) { refusals_ = chance; }
+    void take_ops() noexcept { refusals_.reset(); }
     /// Asks its clients to go elsewhere.
     void drain();
 
@@ -62,9 +68,13 @@ private:
         ConnectionId connection;
         bool is_blocked = false;
         bool is_ended = false;
+        bool is_known = false;  ///< its first byte has come
+        std::shared_ptr<wire::LengthDecoder> refusing{};  ///< of one over plain TCP
     };
     using Work = std::function<void(const gateway::Gateway::Step&)>;
 
+    [[nodiscard]] std::string refuse_some(Network::LineIndex line, Socket& socket,
+                                          std::string bytes);
     void turn(Work work);
     void flush();
     void put_out(const gateway::Output& output);
@@ -87,6 +97,7 @@ private:
     std::uint64_t life_ = 0;
     std::uint64_t turn_ = 0;
     bool refuses_ = false;
+    std::optional<Rng> refusals_;
     std::optional<Instant> paused_until_;
     std::deque<Work> kept_back_;  // While paused.
     std::optional<Instant> wake_planned_;

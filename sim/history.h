@@ -78,6 +78,39 @@ struct Snapshot {
 struct Emitted {
     QueueIndex queue = 0;
     Inc inc;
+    Seq seq = 0;
+    Cursor committed{};  ///< how far the queue was then; inc 0: it is gone
+};
+
+/// A queue has decided that somebody came to be a member, changed, or is none any more.
+struct MemberChange {
+    QueueIndex queue = 0;
+    Cursor at;
+    UserIndex user = 0;
+    bool is_member = false;
+    bool is_online = false;
+    SessionId session;    ///< of a member: with which it was last on line; 0: never
+    bool is_end = false;  ///< the queue itself is gone; `at` is nowhere
+    std::uint64_t order = 0;
+};
+
+/// Somebody showed what stands at one place of a queue of one of its users.
+struct MemberShown {
+    QueueIndex queue = 0;
+    Cursor at;
+    UserIndex user = 0;
+    bool is_member = false;
+    bool is_online = false;
+};
+
+/// A user queue has begun or ended its user's session.
+struct SessionChange {
+    UserIndex user = 0;
+    SessionId session;
+    bool begins = false;
+    bool is_by_backend = false;  ///< a Disconnect
+    Duration away_for{};         ///< since its last connection went, by the owner's clock
+    std::uint64_t order = 0;
 };
 
 /// What one reader was given of one queue, in the order in which it was given.
@@ -106,6 +139,9 @@ struct Attached {
     UserIndex user = 0;
     Cep cep;
     ConnectionRef connection;
+    SessionId session{};
+    Cid cid{};
+    std::uint64_t attempt = 0;  ///< of that client; 0: not known
 };
 
 /// A gateway has welcomed a connection: from here on it and the queues of its user count on the
@@ -123,14 +159,34 @@ struct Welcomed {
 
 /// How things stand after all faults were healed and all has come to rest.
 struct Ending {
+    struct Presence {
+        UserIndex user = 0;
+        bool is_online = false;
+        friend bool operator==(const Presence&, const Presence&) = default;
+    };
+    struct Member {
+        UserIndex user = 0;
+        bool is_online = false;
+        bool by_server = false;
+        SessionId session;
+    };
     struct Queue {
         QueueIndex queue = 0;
         Cursor at;  ///< of the owner; inc 0: there is none
+        std::vector<Member> members{};
     };
     struct Reader {
         LifeIndex life = 0;
         QueueIndex queue = 0;
         Cursor at;
+        std::vector<Presence> members{};
+    };
+    /// What a user queue says of its user.
+    struct User {
+        UserIndex user = 0;
+        SessionId session;  ///< 0: none
+        std::size_t connection_count = 0;
+        std::vector<Welcomed::Joined> joined{};
     };
     struct Client {
         LifeIndex life = 0;
@@ -138,10 +194,12 @@ struct Ending {
         bool is_online = false;
         bool is_superseded = false;
         std::size_t waiting_count = 0;
+        std::vector<QueueIndex> member_of{};  ///< as it believes
     };
     std::vector<Queue> queues;
     std::vector<Reader> readers;
     std::vector<Client> clients;
+    std::vector<User> users;
     std::uint64_t connections_welcome = 0;  ///< at all gateways
 };
 
@@ -155,12 +213,19 @@ struct History {
     std::vector<Read> reads;
     std::vector<Attached> attached;
     std::vector<Welcomed> welcomed;
+    std::vector<MemberChange> member_changes;  ///< in the order in which they were decided
+    std::vector<MemberShown> members_shown;
+    std::vector<SessionChange> sessions;  ///< in the order in which they were decided
+    Duration resume_time{};               ///< T_resume of the run
+    std::size_t connections_max = 1;      ///< of one user, at once
     std::vector<std::string> breaches;  ///< seen at once, by whoever stood beside it: "I13 …"
     Ending ending;
 
     /// Returns the next place in the order of all that owners and gateways do.
     std::uint64_t next_order() noexcept { return ++order; }
     std::uint64_t order = 0;
+
+    std::map<QueueIndex, Cursor> committed;  ///< how far each queue is at this moment
 
     std::vector<std::string> queue_names;
     std::vector<std::string> user_names;

@@ -141,6 +141,14 @@ void Network::cut(LineIndex line) {
     }
 }
 
+void Network::cut_all_of(std::size_t gateway) {
+    for (const LineIndex line : open_lines()) {
+        if (lines_[line].gateway == gateway) {
+            cut(line);
+        }
+    }
+}
+
 void Network::stall(LineIndex line, Instant until) {
     for (const Way way : {Way::up, Way::down}) {
         pipe(line, way).last_arrival = std::max(pipe(line, way).last_arrival, until);

@@ -63,6 +63,8 @@ public:
     void set_delay_max(Duration delay) noexcept { delay_max_ = delay; }
     /// Breaks off; both ends are told, and the last bytes of both ways may be lost.
     void cut(LineIndex line);
+    /// All connections of a gateway at once.
+    void cut_all_of(std::size_t gateway);
     /// From now on everything vanishes, and nobody is told.
     void swallow(LineIndex line) { lines_[line].is_swallowed = true; }
     /// Nothing arrives before `until`.

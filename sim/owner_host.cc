@@ -90,9 +90,20 @@ void OwnerHost::note(const actor::Message* input, const actor::Message& output) 
         world_.trace.line(name_, "{} attaches {} of gateway {} with cep {}", from.text(),
                           attached->connection.connection.value, attached->connection.gateway.value,
                           attached->cep.counter);
-        history.attached.push_back(
-            {history.user(from.text()), attached->cep, attached->connection});
+        Attached note{history.user(from.text()), attached->cep, attached->connection,
+                      attached->session};
+        if (const auto* asked = input == nullptr ? nullptr
+                                                 : std::get_if<user::Attach>(&input->body)) {
+            note.cid = asked->cid;
+            note.attempt = asked->attempt_number;
+        }
+        history.attached.push_back(note);
     }
+}
+
+void OwnerHost::note_emitted(QueueIndex queue, Cursor at) {
+    History& history = world_.history;
+    history.emitted.push_back({queue, at.inc, at.seq, history.committed[queue]});
 }
 
 void OwnerHost::note_reply(const actor::Message* input, const queue::OpReply& reply) {
@@ -116,7 +127,7 @@ void OwnerHost::note_reply(const actor::Message* input, const queue::OpReply& re
         return;
     }
     const QueueIndex queue = history.queue(reply.queue.text());
-    history.emitted.push_back({queue, verdict.at.inc});
+    note_emitted(queue, verdict.at);
     const bool is_counted = send != nullptr || set != nullptr ||
                             std::holds_alternative<queue::JoinOp>(op->body) ||
                             std::holds_alternative<queue::LeaveOp>(op->body);
@@ -140,7 +151,7 @@ void OwnerHost::note_published(const queue::Published& published) {
     History& history = world_.history;
     const QueueIndex queue = history.queue(published.queue.text());
     const Cursor at{published.inc, published.event->seq};
-    history.emitted.push_back({queue, published.inc});
+    note_emitted(queue, at);
     Fold& fold = folds_[queue];
     if (fold.at.inc == at.inc && fold.at.seq + 1 == at.seq) {
         fold.state.apply(*published.event);
@@ -152,6 +163,10 @@ void OwnerHost::note_published(const queue::Published& published) {
             {queue, at,
              message_hash(posted->mount.text(), published.event->from.text(), posted->data.bytes()),
              Shown::By::owner});
+    } else if (const auto* change = std::get_if<queue::MemberChanged>(&published.event->body)) {
+        history.members_shown.push_back(
+            {queue, at, history.user(fmt::format("/user/{}", change->user.text())),
+             change->member.has_value(), change->member && change->member->is_online});
     }
 }
 
@@ -159,7 +174,7 @@ void OwnerHost::note_subscribed(const queue::Subscribed& subscribed) {
     History& history = world_.history;
     const QueueIndex queue = history.queue(subscribed.queue.text());
     const Cursor at = subscribed.content->at;
-    history.emitted.push_back({queue, at.inc});
+    note_emitted(queue, at);
     Fold& fold = folds_[queue];
     StateHash state(*subscribed.content);
     history.snapshots.push_back({queue, at, state.value(), Snapshot::By::owner});

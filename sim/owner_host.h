@@ -43,6 +43,7 @@ private:
     void plan_wake();
 
     void note(const actor::Message* input, const actor::Message& output);
+    void note_emitted(QueueIndex queue, Cursor at);
     void note_reply(const actor::Message* input, const queue::OpReply& reply);
     void note_published(const queue::Published& published);
     void note_subscribed(const queue::Subscribed& subscribed);

@@ -7,13 +7,11 @@
 #include <fmt/format.h>
 
 #include "core/wire/json_frames.h"
-#include "core/wire/proto_frames.h"
 #include "sim/state_hash.h"
 
 namespace muster::sim {
 namespace {
 
-constexpr std::uint32_t frame_bytes_max = 16 * 1024 * 1024;
 constexpr std::uint16_t breach_code = 1002;
 constexpr std::size_t shown_bytes_max = 300;
 
@@ -23,6 +21,11 @@ Asked::Kind kind_of(const client::Request& request) {
     }
     const auto* set = std::get_if<client::Set>(&request);
     return set != nullptr && !set->value.empty() ? Asked::Kind::set : Asked::Kind::other;
+}
+
+// Whether what stands beside a member is that of one on line.
+bool says_online(std::string_view info) {
+    return info.find("\"online\":false") == std::string_view::npos;
 }
 
 // A frame in one line of a trace.
@@ -45,7 +48,9 @@ Player::Player(World& world, Network& network, Place place, DriftingClock clock)
       place_(std::move(place)),
       clock_(clock),
       rng_(world.chance(1000 + place_.index)),
-      name_(fmt::format("client{}", place_.index)) {}
+      name_(fmt::format("client{}", place_.index)),
+      wire_rng_(world.chance(3000 + place_.index)),
+      token_rng_(world.chance(4000 + place_.index)) {}
 
 // ---- What the user does ----------------------------------------------------------------------
 
@@ -58,7 +63,8 @@ void Player::start() {
     history.is_life_over.push_back(false);
     world_.trace.line(name_, "begins life {} as {}", life_, place_.user);
     client_ = std::make_unique<client::Client>(
-        client::Settings{.server_count = place_.gateway_count, .user = place_.user});
+        client::Settings{.server_count = place_.gateway_count,
+                         .user = place_.keys == nullptr ? place_.user : std::string()});
     come_back();
 }
 
@@ -140,7 +146,8 @@ void Player::step(const client::Event& event) {
 void Player::act(const client::Action& action) {
     if (const auto* open = std::get_if<client::OpenSocket>(&action)) {
         socket_ = open->socket;
-        decoder_ = std::make_unique<wire::LengthDecoder>(frame_bytes_max);
+        last_wire_ = std::move(wire_);  // A frame of its may still be in hand.
+        wire_ = std::make_unique<ClientSocket>(place_.speech, wire_rng_);
         line_ = network_.open(place_.index, open->socket, open->server_index);
         world_.trace.line(name_, "connects to gateway {}", open->server_index);
     } else if (const auto* close = std::get_if<client::CloseSocket>(&action)) {
@@ -149,21 +156,16 @@ void Player::act(const client::Action& action) {
             world_.history.breaches.push_back(
                 fmt::format("I2 client {} was told what cannot be", life_));
         }
-        if (line_) {
-            network_.client_closes(*line_);
-            line_.reset();
-        }
+        close_line(wire_->close(close->close_code));
     } else if (const auto* sent = std::get_if<client::SendFrame>(&action)) {
         if (world_.trace.is_on()) {
             world_.trace.line(name_, "says {}", shown(sent->frame));
         }
-        std::string message;
-        wire::proto::append_client_frame(message, sent->frame);
-        std::string bytes;
-        wire::append_length_frame(bytes, message);
         if (line_) {
-            network_.client_sends(*line_, bytes);
+            network_.client_sends(*line_, wire_->encode(sent->frame));
         }
+    } else if (std::holds_alternative<client::FetchToken>(action)) {
+        fetch_token();
     } else if (const auto* verdict = std::get_if<client::Verdict>(&action)) {
         take_verdict(*verdict);
     } else if (const auto* deliver = std::get_if<client::Deliver>(&action)) {
@@ -203,8 +205,14 @@ void Player::plan_wake() {
 }
 
 void Player::opened(client::SocketId socket) {
-    if (is_alive() && line_ && socket == socket_) {
+    if (!is_alive() || !line_ || socket != socket_) {
+        return;
+    }
+    const std::string request = wire_->begin();
+    if (request.empty()) {
         step(client::SocketOpened{socket});
+    } else {
+        network_.client_sends(*line_, request);
     }
 }
 
@@ -213,22 +221,32 @@ void Player::received(client::SocketId socket, const std::string& bytes) {
     std::span<char> input(came);
     bool has_frame = false;
     while (is_alive() && line_ && socket == socket_) {
-        const auto next = decoder_->next(input);
-        if (next.kind == wire::LengthDecoder::Step::Kind::need_more) {
+        using Kind = ClientSocket::Step::Kind;
+        auto next = wire_->next(input);
+        if (next.kind == Kind::need_more) {
             break;
         }
-        const auto frame = next.kind == wire::LengthDecoder::Step::Kind::message
-                               ? wire::proto::parse_server_frame(next.message)
-                               : failure(ErrorCode::frame_too_big);
-        if (!frame) {
-            step(client::GarbageReceived{socket, frame.error().detail});
+        if (next.kind == Kind::opened) {
+            step(client::SocketOpened{socket});
+            continue;
+        }
+        if (next.kind == Kind::garbage) {
+            step(client::GarbageReceived{socket, std::move(next.detail)});
+            return;
+        }
+        if (next.kind == Kind::closed) {
+            world_.trace.line(name_, "is closed: {} {}", next.close_code, next.detail);
+            close_line({});
+            step(client::SocketClosed{socket, next.close_code, next.reason, next.retry_after,
+                                      std::move(next.detail)});
             return;
         }
         has_frame = true;
+        const wire::ServerFrame& frame = wire_->frame();
         if (world_.trace.is_on()) {
-            world_.trace.line(name_, "gets {}", shown(*frame));
+            world_.trace.line(name_, "gets {}", shown(frame));
         }
-        step(client::FrameReceived{socket, &*frame});
+        step(client::FrameReceived{socket, &frame});
     }
     if (!has_frame && is_alive() && line_ && socket == socket_) {
         step(client::Heard{socket});
@@ -240,6 +258,44 @@ void Player::closed(client::SocketId socket) {
         line_.reset();
         step(client::SocketClosed{.socket = socket});
     }
+}
+
+void Player::close_line(std::string_view last_words) {
+    if (!line_) {
+        return;
+    }
+    if (!last_words.empty()) {
+        network_.client_sends(*line_, last_words);
+    }
+    network_.client_closes(*line_);
+    line_.reset();
+}
+
+// Tokens last for seconds. Some come late, some have ended already, and some do not come.
+void Player::fetch_token() {
+    using namespace std::chrono_literals;
+    const std::uint64_t choice = is_prompt_ ? 8 : token_rng_.below(16);
+    const Duration delay =
+        choice < 4 ? between(token_rng_, 1s, 40s) : between(token_rng_, 1ms, 50ms);
+    const Duration lasts = is_prompt_ ? Duration{1h} : between(token_rng_, 2s, 60s);
+    world_.schedule.in(delay, [this, choice, lasts, life = life_] {
+        if (!is_alive() || life != life_) {
+            return;
+        }
+        if (choice == 4) {
+            step(client::TokenFailed{});
+            return;
+        }
+        constexpr std::int64_t second_ms = 1000;
+        const std::int64_t now_s = world_.wall().ms / second_ms - (choice == 5 ? 100 : 0);
+        const WallTime begins{now_s * second_ms};
+        const auto token = place_.keys->sign(
+            "sim", {UserId(place_.user),
+                    WallTime{begins.ms + lasts / 1s * second_ms}, begins});
+        world_.trace.line(name_, "has a token for {} s{}", lasts / 1s,
+                          choice == 5 ? ", of 100 s ago" : "");
+        step(client::TokenFetched{token.value()});
+    });
 }
 
 // ---- For the checkers ------------------------------------------------------------------------
@@ -292,6 +348,18 @@ void Player::note(const wire::ServerFrame& frame) {
         note_event(state->queue, state->seq, state->prev);
     } else if (const auto* members = std::get_if<wire::MembersFrame>(&frame)) {
         note_event(members->queue, members->seq, members->prev);
+        const Cursor at{client_->find(members->queue)->at().inc, members->seq};
+        const auto note_member = [&](std::string_view user, bool is_member, bool is_online) {
+            history.members_shown.push_back({history.queue(members->queue), at,
+                                             history.user(fmt::format("/user/{}", user)), is_member,
+                                             is_online});
+        };
+        for (const auto& member : members->set) {
+            note_member(member.user, true, says_online(member.info));
+        }
+        for (const auto& gone : members->gone) {
+            note_member(gone.user, false, false);
+        }
     } else if (const auto* mount = std::get_if<wire::MountChangeFrame>(&frame)) {
         note_event(mount->queue, mount->seq, mount->prev);
     } else if (const auto* gap = std::get_if<wire::GapFrame>(&frame)) {
@@ -361,13 +429,23 @@ void Player::note_ending(const std::vector<std::string>& queues, Ending& ending)
     client.is_online = client_->state() == client::Client::State::up;
     client.is_superseded = is_superseded();
     client.waiting_count = client_->waiting_count();
+    for (const std::string& queue : queues) {
+        if (client_->is_member(queue)) {
+            client.member_of.push_back(world_.history.queue(queue));
+        }
+    }
     ending.clients.push_back(client);
     for (const std::string& queue : queues) {
         if (client_->follow(queue) != client::Client::Follow::live || client.is_superseded) {
             continue;
         }
         const client::Mirror& mirror = *client_->find(queue);
-        ending.readers.push_back({life_, world_.history.queue(queue), mirror.at()});
+        Ending::Reader reader{life_, world_.history.queue(queue), mirror.at()};
+        for (const auto& [user, info] : mirror.members()) {
+            reader.members.push_back({world_.history.user(fmt::format("/user/{}", user.text())),
+                                      says_online(info.bytes())});
+        }
+        ending.readers.push_back(std::move(reader));
         world_.history.snapshots.push_back({world_.history.queue(queue), mirror.at(),
                                             StateHash(mirror).value(), Snapshot::By::reader});
     }

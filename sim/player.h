@@ -13,7 +13,8 @@
 #include "base/rng.h"
 #include "core/client/client.h"
 #include "core/client/messages.h"
-#include "core/wire/length_frames.h"
+#include "core/gateway/jwt.h"
+#include "sim/client_socket.h"
 #include "sim/network.h"
 #include "sim/schedule.h"
 #include "sim/world.h"
@@ -30,6 +31,8 @@ public:
         std::size_t index = 0;  ///< among the players
         std::string user;
         std::size_t gateway_count = 1;
+        Speech speech = Speech::proto_tcp;
+        const gateway::TokenKeys* keys = nullptr;  ///< of its tokens; nullptr: it has a name
     };
 
     Player(World& world, Network& network, Place place, DriftingClock clock);
@@ -44,6 +47,8 @@ public:
     void kill();
     void ask(std::string_view queue, client::Request request, std::size_t padding_bytes = 0);
     void give_up(std::uint64_t choice);
+    /// From now on its application gives good tokens, and at once.
+    void be_prompt() noexcept { is_prompt_ = true; }
 
     [[nodiscard]] bool is_alive() const noexcept { return client_ != nullptr; }
     [[nodiscard]] bool is_superseded() const noexcept {
@@ -69,6 +74,8 @@ private:
     void step(const client::Event& event);
     void act(const client::Action& action);
     void plan_wake();
+    void fetch_token();
+    void close_line(std::string_view last_words);
     void take_verdict(const client::Verdict& verdict);
     void note(const wire::ServerFrame& frame);
     void note_place(std::string_view queue, Read::Kind kind, Cursor at, bool is_unknown);
@@ -87,7 +94,11 @@ private:
     LifeIndex life_ = 0;
     client::SocketId socket_;
     std::optional<Network::LineIndex> line_;
-    std::unique_ptr<wire::LengthDecoder> decoder_;
+    std::unique_ptr<ClientSocket> wire_;
+    std::unique_ptr<ClientSocket> last_wire_;
+    Rng wire_rng_;
+    Rng token_rng_;
+    bool is_prompt_ = false;
     std::optional<Instant> wake_planned_;
     std::vector<RequestRef> open_;                // Without a verdict.
     std::map<RequestRef, std::string> partings_;  // Of these, those that end a stream; its queue.

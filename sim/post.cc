@@ -13,6 +13,9 @@ Post::Post(World& world, std::size_t endpoint_count)
       channels_(endpoint_count * endpoint_count) {}
 
 void Post::send(Endpoint from, Endpoint to, actor::Message message) {
+    if (loses_ && loses_(message)) {
+        return;
+    }
     Channel& through = channel(from, to);
     const Instant sent = world_.schedule.now();
     const Duration delay = between(rng_, Duration{5}, delay_max_);

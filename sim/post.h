@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -33,6 +34,9 @@ public:
     /// Nothing arrives on this channel before `until`.
     void stall(Endpoint from, Endpoint to, Instant until);
 
+    /// From now on `loses` says of each message whether it gets lost.
+    void set_losses(std::function<bool(const actor::Message&)> loses) { loses_ = std::move(loses); }
+
     /// The process at `endpoint` is gone: what is on its way to it is lost, and the last part of
     /// what it sent may be.
     void kill(Endpoint endpoint);
@@ -57,6 +61,7 @@ private:
     std::vector<At> endpoints_;
     std::vector<Channel> channels_;
     Duration delay_max_ = std::chrono::milliseconds{1};
+    std::function<bool(const actor::Message&)> loses_;
 };
 
 }  // namespace muster::sim

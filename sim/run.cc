@@ -16,6 +16,27 @@ namespace {
 // again for whom that tells that another client has taken over, and who then comes back.
 constexpr Duration healing_time = 240s;
 
+// Chance of its own: the runs of one seed in three are what they were before there was any.
+Variety variety_of(const World& world) {
+    Rng rng = world.chance(8);
+    Variety variety;
+    if (one_in(rng, 3)) {
+        return variety;
+    }
+    variety.speaks_all = one_in(rng, 2);
+    variety.has_tokens = one_in(rng, 3);
+    variety.is_strict = one_in(rng, 4);
+    variety.refuses = one_in(rng, 4);
+    variety.has_storms = one_in(rng, 3);
+    variety.loses_kicks = one_in(rng, 4);
+    variety.loses_events = one_in(rng, 4);
+    if (one_in(rng, 2)) {
+        variety.logins = static_cast<user::Logins>(rng.below(3));
+        variety.devices_max = variety.logins == user::Logins::devices ? 2 : 1;
+    }
+    return variety;
+}
+
 Shape shape_of(const World& world) {
     Rng rng = world.chance(6);
     Shape shape;
@@ -24,6 +45,7 @@ Shape shape_of(const World& world) {
     shape.users = 1 + rng.below(4);
     shape.players = shape.users + rng.below(4);
     shape.rooms = 1 + rng.below(3);
+    shape.variety = variety_of(world);
     return shape;
 }
 
