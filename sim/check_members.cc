@@ -250,11 +250,10 @@ void check_members(const History& history, Breaches& out) {
             if (!client.is_online || client.is_superseded) {
                 continue;
             }
-            const bool is_member =
-                std::ranges::find(queue.members, client.user, &Ending::Member::user) !=
-                queue.members.end();
-            const bool believes = std::ranges::find(client.member_of, queue.queue) !=
-                                  client.member_of.end();
+            const bool is_member = std::ranges::find(queue.members, client.user,
+                                                     &Ending::Member::user) != queue.members.end();
+            const bool believes =
+                std::ranges::find(client.member_of, queue.queue) != client.member_of.end();
             if (is_member != believes) {
                 out.push_back(fmt::format("MEMBERS client {} believes that it is {} {}, and is {}",
                                           client.life, believes ? "in" : "not in",

@@ -383,10 +383,10 @@ void check_liveness(const History& history, Breaches& out) {
 
 Breaches check_all(const History& history) {
     Breaches out = history.breaches;
-    for (const auto check : {check_one_history, check_no_gap, check_once, check_acked_is_kept,
-                             check_verdicts, check_fold, check_dead_is_dead, check_one_winner,
-                             check_fenced, check_real_time, check_visible, check_no_silent_loss,
-                             check_liveness, check_presence, check_members}) {
+    for (const auto check :
+         {check_one_history, check_no_gap, check_once, check_acked_is_kept, check_verdicts,
+          check_fold, check_dead_is_dead, check_one_winner, check_fenced, check_real_time,
+          check_visible, check_no_silent_loss, check_liveness, check_presence, check_members}) {
         check(history, out);
     }
     return out;

@@ -28,9 +28,9 @@ void check_visible(const History& history, Breaches& out);         // I12
 void check_no_silent_loss(const History& history, Breaches& out);  // I14
 void check_liveness(const History& history, Breaches& out);        // after healing
 
-/// PRESENCE: of each user `online` and `offline`, `joined` and `left` alternate; sessions grow, each
-/// is shown by every queue that the user was in meanwhile; none ends before its grace time is over;
-/// and readers are shown what was decided, no more.
+/// PRESENCE: of each user `online` and `offline`, `joined` and `left` alternate; sessions grow,
+/// each is shown by every queue that the user was in meanwhile; none ends before its grace time is
+/// over; and readers are shown what was decided, no more.
 void check_presence(const History& history, Breaches& out);
 
 /// MEMBERS: after healing, queues, user queues, clients and readers agree who is in what.

@@ -300,8 +300,10 @@ TEST_CASE("PRESENCE: an offline that is lost or of another session, an online tw
 TEST_CASE("PRESENCE: a session that a queue never showed is found") {
     History history = good_history();
     const auto session = [&history](SessionId id, bool begins) {
-        history.sessions.push_back(
-            {.session = id, .begins = begins, .away_for = grace_time, .order = history.next_order()});
+        history.sessions.push_back({.session = id,
+                                    .begins = begins,
+                                    .away_for = grace_time,
+                                    .order = history.next_order()});
     };
     session(second, false);
     session(SessionId{13}, true);

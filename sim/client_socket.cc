@@ -133,9 +133,8 @@ ClientSocket::Step ClientSocket::shake_hands(std::span<char>& input) {
                      .reason = chosen.error().code,
                      .detail = chosen.error().detail};
         if (const auto wait = head.headers.find("retry-after")) {
-            refused.retry_after =
-                std::chrono::seconds{static_cast<std::int64_t>(
-                    wire::parse_decimal(*wait).value_or(0))};
+            refused.retry_after = std::chrono::seconds{
+                static_cast<std::int64_t>(wire::parse_decimal(*wait).value_or(0))};
         }
         return refused;
     }

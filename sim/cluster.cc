@@ -92,9 +92,8 @@ Cluster::Cluster(World& world, const Shape& shape)
       network_(world),
       post_(world, shape.gateways + shape.owners + 1) {
     world_.history.resume_time = resume_time;
-    world_.history.connections_max = variety_.logins == user::Logins::devices
-                                         ? variety_.devices_max
-                                         : std::size_t{1};
+    world_.history.connections_max =
+        variety_.logins == user::Logins::devices ? variety_.devices_max : std::size_t{1};
     for (std::size_t i = 0; i < shape.rooms; ++i) {
         rooms_.push_back(fmt::format("/room/{}", i));
     }
@@ -130,15 +129,14 @@ Cluster::Cluster(World& world, const Shape& shape)
         const auto speech =
             variety_.speaks_all ? static_cast<Speech>(speech_rng.below(3)) : Speech::proto_tcp;
         const Instant origin{std::chrono::seconds{1 + rng_.below(1'000'000)}};
-        players_.push_back(std::make_unique<Player>(
-            world, network_,
-            Player::Place{
-                .index = i,
-                .user = users_[i % users_.size()],
-                .gateway_count = shape.gateways,
-                .speech = speech,
-                .keys = variety_.has_tokens ? &keys_ : nullptr},
-            clock_from(rng_, origin)));
+        players_.push_back(
+            std::make_unique<Player>(world, network_,
+                                     Player::Place{.index = i,
+                                                   .user = users_[i % users_.size()],
+                                                   .gateway_count = shape.gateways,
+                                                   .speech = speech,
+                                                   .keys = variety_.has_tokens ? &keys_ : nullptr},
+                                     clock_from(rng_, origin)));
     }
     wire_up();
 }

@@ -68,7 +68,7 @@ private:
         ConnectionId connection;
         bool is_blocked = false;
         bool is_ended = false;
-        bool is_known = false;  ///< its first byte has come
+        bool is_known = false;                            ///< its first byte has come
         std::shared_ptr<wire::LengthDecoder> refusing{};  ///< of one over plain TCP
     };
     using Work = std::function<void(const gateway::Gateway::Step&)>;

@@ -218,7 +218,7 @@ struct History {
     std::vector<SessionChange> sessions;  ///< in the order in which they were decided
     Duration resume_time{};               ///< T_resume of the run
     std::size_t connections_max = 1;      ///< of one user, at once
-    std::vector<std::string> breaches;  ///< seen at once, by whoever stood beside it: "I13 …"
+    std::vector<std::string> breaches;    ///< seen at once, by whoever stood beside it: "I13 …"
     Ending ending;
 
     /// Returns the next place in the order of all that owners and gateways do.

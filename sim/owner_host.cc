@@ -92,8 +92,8 @@ void OwnerHost::note(const actor::Message* input, const actor::Message& output) 
                           attached->cep.counter);
         Attached note{history.user(from.text()), attached->cep, attached->connection,
                       attached->session};
-        if (const auto* asked = input == nullptr ? nullptr
-                                                 : std::get_if<user::Attach>(&input->body)) {
+        if (const auto* asked =
+                input == nullptr ? nullptr : std::get_if<user::Attach>(&input->body)) {
             note.cid = asked->cid;
             note.attempt = asked->attempt_number;
         }

@@ -290,8 +290,7 @@ void Player::fetch_token() {
         const std::int64_t now_s = world_.wall().ms / second_ms - (choice == 5 ? 100 : 0);
         const WallTime begins{now_s * second_ms};
         const auto token = place_.keys->sign(
-            "sim", {UserId(place_.user),
-                    WallTime{begins.ms + lasts / 1s * second_ms}, begins});
+            "sim", {UserId(place_.user), WallTime{begins.ms + lasts / 1s * second_ms}, begins});
         world_.trace.line(name_, "has a token for {} s{}", lasts / 1s,
                           choice == 5 ? ", of 100 s ago" : "");
         step(client::TokenFetched{token.value()});

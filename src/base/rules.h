@@ -10,10 +10,17 @@ struct Rules {
     bool ops_name_inc = true;         ///< R2: an op counts for the inc that it names
     bool rejections_count = true;     ///< R3: also what is refused uses its number up
     bool window_spans_issued = true;  ///< R4: and not only what is open
+    bool ring_spans_window = true;    ///< R5: verdicts are kept of a whole window
+    bool refusal_needs_first = true;  ///< R6: a refusal is final only on the only attempt, …
+    bool refusal_is_filled = true;    ///< … and its number is used up by a no-op
     bool lost_is_new = true;          ///< R20: what begins anew has another inc
+    bool none_steps_back = true;      ///< R23: nobody is served from a copy behind its cursor
+    bool gaps_are_seen = true;        ///< R24: by a copy, at each event
     bool cep_names_inc = true;        ///< R25: of the user queue
     bool fence_first = true;          ///< R26: WELCOME comes after the answers to FENCE, …
     bool queues_check_cep = true;     ///< … and queues refuse what is of a smaller cep
+    bool check_decides = true;        ///< R27: who has lost its kick learns it from the next check
+    bool late_loses = true;           ///< R28: a late attempt of the same client program
 };
 
 #ifdef MUSTER_CANARIES

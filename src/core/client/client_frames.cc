@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/rules.h"
 #include "core/client/client.h"
 #include "core/wire/names.h"
 
@@ -370,7 +371,7 @@ Client::State Client::take(const wire::RefusedFrame& frame, Context& ctx) {
         return State::up;
     }
     tell(*found.op, Outcome::rejected, frame.code, {}, ctx);
-    if (is_op(found.op->body)) {
+    if (is_op(found.op->body) && rules_in_force.refusal_is_filled) {
         OpLine::withdraw(*found.op, OpLine::Intent::fill);
         not_wanted_any_more(*found.name, *found.queue, *found.op, frame.code, {}, ctx);
     } else {

@@ -414,7 +414,8 @@ OpLine::Op& OpLine::open_filler(OpNumber number, Inc inc, std::deque<Op>::iterat
 }
 
 bool OpLine::refuse(Op& op, std::uint32_t attempt) noexcept {
-    return is_wanted(op) && op.attempts == 1 && attempt == 1;
+    return is_wanted(op) &&
+           ((op.attempts == 1 && attempt == 1) || !rules_in_force.refusal_needs_first);
 }
 
 void OpLine::withdraw(Op& op, Intent intent) noexcept {

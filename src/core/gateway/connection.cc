@@ -561,7 +561,7 @@ void Connection::say_hello(Context& ctx) {
 
 void Connection::take(const user::Checked& checked, Context& ctx) {
     using Standing = user::Checked::Standing;
-    if (state_ != State::up) {
+    if (state_ != State::up || !rules_in_force.check_decides) {
         return;
     }
     if (checked.standing == Standing::no_session) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/rules.h"
 
 namespace muster::gateway {
 namespace {
@@ -339,7 +340,7 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
     }
     const bool is_ahead =
         (follower.cursor && *follower.cursor > replica.at()) || follower.joined > replica.at().inc;
-    if (is_ahead && !follower.was_ahead) {
+    if (is_ahead && !follower.was_ahead && rules_in_force.none_steps_back) {
         // Its last gateway was ahead of this one: nobody is stepped back (R23). If it is ahead of
         // the owner too, the owner has lost what it saw.
         follower.was_ahead = true;

@@ -47,6 +47,9 @@ Replica::Applied Replica::apply(const queue::Published& published, Context& ctx)
         published.event->seq <= content_->at.seq) {
         return Applied::old;
     }
+    if (!rules_in_force.gaps_are_seen) {
+        content_->at.seq = published.event->seq - 1;
+    }
     if (published.event->seq != content_->at.seq + 1) {
         return state_ == State::live ? Applied::gap : Applied::old;  // It is being mended.
     }

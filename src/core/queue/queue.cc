@@ -7,10 +7,19 @@
 #include "core/wire/names.h"
 
 namespace muster::queue {
+namespace {
+
+// Of how many of a client's numbers the verdicts are kept (R5).
+std::uint32_t ring_size(const Limits& limits) noexcept {
+    constexpr std::uint32_t too_small = 2;
+    return rules_in_force.ring_spans_window ? limits.op_window : too_small;
+}
+
+}  // namespace
 
 Queue::Queue(std::shared_ptr<const QueueSettings> settings)
     : settings_(std::move(settings)),
-      clients_(settings_->limits.op_window, settings_->limits.left_clients_max,
+      clients_(ring_size(settings_->limits), settings_->limits.left_clients_max,
                settings_->limits.left_client_ttl),
       idempotent_(settings_->limits.idempotency_keys_max, settings_->limits.idempotency_ttl) {}
 
@@ -244,7 +253,7 @@ void Queue::end_history(actor::Context& ctx) {
 void Queue::vanish() {
     content_.reset();
     definition_ = CreateOp{};
-    clients_ = ClientRecords(settings_->limits.op_window, settings_->limits.left_clients_max,
+    clients_ = ClientRecords(ring_size(settings_->limits), settings_->limits.left_clients_max,
                              settings_->limits.left_client_ttl);
     fences_.clear();
     rates_.clear();

@@ -229,7 +229,8 @@ void UserQueue::take_over(Slot& slot, const Attach& attach, actor::Context& ctx)
 // Returns whether it is a late attempt of a connection that its own client has given up.
 bool UserQueue::is_late(const Attach& attach) const {
     return std::any_of(attempts_.begin(), attempts_.end(), [&](const LastAttempt& last) {
-        return last.cid == attach.cid && attach.attempt_number <= last.number;
+        return last.cid == attach.cid && attach.attempt_number <= last.number &&
+               rules_in_force.late_loses;
     });
 }
 
