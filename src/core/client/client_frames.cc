@@ -182,7 +182,8 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
     }
     queue->streamed = frame.at.inc;
     const bool is_nothing_left = frame.at.inc.value == 0;
-    if (!queue->is_wanted()) {
+    const bool is_ending = queue->follow == Follow::none && queue->line.has_unlisten();
+    if (!queue->is_wanted() || is_ending) {
         queue->follow = is_nothing_left ? Follow::none : queue->follow;
         return State::up;
     }

@@ -231,6 +231,9 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
         const bool is_given_up = done.intent == OpLine::Intent::fill;
         queue.has_listened = queue.has_listened && is_given_up;
         if (!queue.is_member) {
+            if (done.id.value == 0) {
+                tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
+            }
             queue.is_shown = queue.is_shown && is_given_up;
             stream_ended(queue);
         }
@@ -304,7 +307,9 @@ void Client::stream_ended(Queue& queue) {
 void Client::follow_no_more(const QueueName& name, Queue& queue, Context& ctx) {
     if (!queue.is_wanted() && queue.follow == Follow::live) {
         stop_stream(name, queue, ctx);
-    } else if (!queue.is_wanted()) {
+    } else if (!queue.is_wanted() &&
+               (queue.follow != Follow::asked || !queue.line.awaits_stream())) {
+        // Not what a join brings that was given up: it may have been carried out.
         queue.follow = Follow::none;
         tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
     } else if (queue.follow == Follow::asked && !queue.line.awaits_stream()) {

@@ -536,6 +536,36 @@ TEST_CASE("a join that is given up may have been carried out: what it streams is
     CHECK(leave.has_value());
 }
 
+TEST_CASE("what a join that was given up brings all the same is shown whole") {
+    Bench bench = bench_that_has_listened();
+    const OpId id = bench.submit(room, Join{});
+    const auto join = bench.sent(ClientOp::join)->request;
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+    bench.step(GiveUp{id});
+    bench.receive(replay(4, 3));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.receive(Bench::joined(room, {Inc{7}, 5}, join));
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(bench.delivered<wire::JoinedFrame>() != nullptr);
+}
+
+TEST_CASE("a reset of a stream that is being ended is not shown") {
+    Bench bench = bench_that_has_listened();
+    const OpId id = bench.submit(room, Listen{});
+    const auto listen = bench.sent(ClientOp::listen)->request;
+    bench.step(GiveUp{id});
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    bench.submit(room, Join{});  // Waits for the unlisten.
+    bench.receive(reset({Inc{8}, 6}, "gone"));
+    auto joined = Bench::joined(room, {Inc{8}, 6}, listen);
+    joined.member = false;
+    bench.receive(joined);
+    CHECK(bench.all<Deliver>().empty());
+    bench.receive(ok(unlisten));
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+}
+
 TEST_CASE("who gives a join up wants what came before it: here to leave") {
     Bench bench = bench_in_room();
     bench.submit(room, Join{});

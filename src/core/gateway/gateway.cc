@@ -529,20 +529,20 @@ void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
 void Gateway::refuse_waiting(const queue::SubscribeRefused& refused, Context& ctx) {
     Replica* replica = find(refused.queue);
     if (replica != nullptr && replica->sub() == refused.sub) {
-        end(*replica, "gone", refused.code, ctx);
+        end(*replica, Cursor{}, "gone", refused.code, ctx);
     }
 }
 
 void Gateway::end(const queue::Ended& ended, Context& ctx) {
     Replica* replica = find(ended.queue);
     if (replica != nullptr && replica->sub() == ended.sub) {
-        end(*replica, "deleted", ErrorCode::no_queue, ctx);
+        end(*replica, replica->at(), "deleted", ErrorCode::no_queue, ctx);
     }
 }
 
-void Gateway::end(Replica& replica, std::string_view why, ErrorCode code, Context& ctx) {
+void Gateway::end(Replica& replica, Cursor at, std::string_view why, ErrorCode code,
+                  Context& ctx) {
     const QueueName queue = replica.name();
-    const Cursor at = replica.at();
     for (const ConnectionId id : replica.take_listeners()) {
         ++counters_.resets;
         find(id)->followed_ended(queue, at, why, ctx);

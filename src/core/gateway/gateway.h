@@ -109,7 +109,7 @@ private:
     void serve_again(Replica& replica, Cursor before, Context& ctx);
     void refuse_waiting(const queue::SubscribeRefused& refused, Context& ctx);
     void end(const queue::Ended& ended, Context& ctx);
-    void end(Replica& replica, std::string_view why, ErrorCode code, Context& ctx);
+    void end(Replica& replica, Cursor at, std::string_view why, ErrorCode code, Context& ctx);
     void note_idle(Replica& replica, Context& ctx);
     void drop_idle_replicas(Context& ctx);
 

@@ -419,6 +419,19 @@ TEST_CASE("when a queue is deleted, its listeners are reset and hear no more") {
     CHECK(room.bench.sent.empty());
 }
 
+TEST_CASE("who is served while the queue turns out not to be there any more is told that nothing is left") {
+    ListenedRoom room;
+    TestPeer& alice = room.listener("alice");
+    room.queue.answer();
+    alice.texts.clear();
+    room.queue.is_heard = false;
+    room.queue.post("3");
+    room.queue.is_heard = true;
+    room.queue.post("4");  // A gap: the replica asks again, …
+    room.queue.refuse(ErrorCode::no_queue);
+    CHECK(alice.next().starts_with(R"({"op":"reset","q":"/room/1","at":[0,0],"why":"gone")"));
+}
+
 TEST_CASE("who waits for its welcome when the queue is deleted is refused") {
     ListenedRoom room;
     TestPeer& alice = room.listener("alice");
