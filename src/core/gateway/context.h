@@ -33,6 +33,7 @@ struct Wish {
     std::optional<Cursor> cursor;          ///< follow: what the client has seen
     Inc joined;                            ///< follow: see Follower
     bool was_ahead = false;                ///< follow: see Follower
+    bool is_live = false;                  ///< follow: see Follower
     MountName mount;                       ///< history
     std::optional<Seq> before;             ///< history
 };

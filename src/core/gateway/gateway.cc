@@ -292,7 +292,8 @@ void Gateway::follow(const Wish& wish, Context& ctx) {
                             .request = wish.request,
                             .cursor = wish.cursor,
                             .joined = wish.joined,
-                            .was_ahead = wish.was_ahead};
+                            .was_ahead = wish.was_ahead,
+                            .is_live = wish.is_live};
     if (slot->state() == Replica::State::live) {
         serve(*slot, follower, ctx);
         return;
@@ -358,6 +359,7 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
         wish.cursor = follower.cursor;
         wish.joined = follower.joined;
         wish.was_ahead = follower.was_ahead;
+        wish.is_live = follower.is_live;
         connection->postpone(std::move(wish), ctx);
         note_idle(replica, ctx);
         return;
@@ -381,6 +383,9 @@ void Gateway::hand_welcome(Replica& replica, const Follower& follower, const Wel
     if (welcome.reset) {
         ++counters_.resets;
         connection.put(Outgoing::Snapshot{*welcome.reset, queue, seq, {}}, ctx);
+    }
+    for (const auto& gap : welcome.gaps) {
+        connection.put(gap, Weight::normal, ctx);
     }
     for (const auto& replay : welcome.replays) {
         connection.put_replay(queue, replay.event, replay.prev, ctx);
@@ -511,8 +516,11 @@ void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
             followed.is_member = replica.has_member(connection.user());  // That of before has ended.
         }
         const bool is_member = followed.is_member;
-        const Follower follower{
-            .connection = id, .request = {}, .cursor = before, .is_member = is_member};
+        const Follower follower{.connection = id,
+                                .request = {},
+                                .cursor = before,
+                                .is_member = is_member,
+                                .is_live = true};
         if (!replica.may_listen(is_member) || connection.postpones_welcomes()) {
             serve(replica, follower, ctx);
         } else {

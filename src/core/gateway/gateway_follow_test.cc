@@ -47,6 +47,27 @@ TEST_CASE("a gap makes the replica subscribe anew, and its listeners go on from 
     CHECK(has(alice.next(), R"("seq":6,"from")"));
 }
 
+TEST_CASE("what a gap has lost for good is named before anything leads past it") {
+    ListenedRoom room;
+    queue::MountRules few;
+    few.history_count_max = 2;
+    room.queue.publish(queue::MountChanged{MountName("chat"), few});  // At 3.
+    TestPeer& alice = room.listener("alice");
+    room.queue.answer();
+    static_cast<void>(alice.next());
+    room.queue.is_heard = false;
+    for (int i = 4; i < 8; ++i) {
+        room.queue.post(fmt::format("{}", i));
+    }
+    room.queue.is_heard = true;
+    room.queue.post("8");
+    room.queue.answer();
+    CHECK(alice.next() == R"({"op":"gap","q":"/room/1","m":"chat","from":4,"to":6})");
+    CHECK(has(alice.next(), R"("seq":7,"prev":3,)"));
+    CHECK(has(alice.next(), R"("seq":8,)"));
+    CHECK(has(alice.next(), R"("chat":"gap 4..6")"));
+}
+
 TEST_CASE("after a gap the welcome is encoded once for all that had no part in it") {
     ListenedRoom room;
     std::vector<TestPeer*> peers;

@@ -149,6 +149,11 @@ Welcome Replica::welcome(const Follower& follower, Encoding encoding, Context& c
             resume.kind = wire::Resume::Kind::replayed;
             if (mount.forgotten_through > seen && mount.forgotten_through > mount.added_at) {
                 resume = {wire::Resume::Kind::gap, 0, seen + 1, mount.forgotten_through};
+                if (follower.is_live) {
+                    const wire::GapFrame gap{name_.text(), mount_frame.name, resume.from,
+                                             resume.to};
+                    welcome.gaps.push_back(encode(gap, encoding, ctx.work.encoded));
+                }
             }
         }
         mount_frame.resume = resume;

@@ -23,6 +23,7 @@ struct Follower {
     bool is_member = false;
     Inc joined{};            ///< the history that the request has made it a member of; 0: none
     bool was_ahead = false;  ///< its cursor was beyond the copy, so a newer snapshot was asked for
+    bool is_live = false;    ///< it was served before, and moves its cursor with each event
 };
 
 /// What a new follower is sent before the live events: first what it missed, then `joined`.
@@ -32,7 +33,8 @@ struct Welcome {
         queue::EventPtr event;
         Seq prev = 0;
     };
-    std::vector<Replay> replays;  ///< in the order of seq
+    std::vector<SharedText> gaps;  ///< to who is live: before the replays lead past them
+    std::vector<Replay> replays;   ///< in the order of seq
     SharedText joined;
 };
 
