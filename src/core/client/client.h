@@ -93,7 +93,6 @@ private:
         bool has_joined = false;
         bool has_listened = false;
         bool is_member = false;
-        Seq member_at = 0;      // Where `joined` last said so.
         bool is_shown = false;  // The application was told `joined`, and of no end since.
 
         [[nodiscard]] bool wants_to_join() const noexcept { return line.ends_joined(has_joined); }

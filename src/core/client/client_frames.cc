@@ -129,11 +129,12 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     auto& [name, queue] = *at;
     queue.streamed = frame.at.inc;
     Op* const op = frame.request ? queue.line.find(*frame.request) : nullptr;
-    if (frame.request && op == nullptr && queue.follow != Follow::live) {
+    // A member's stream ends with nothing but its membership.
+    if (frame.request && op == nullptr && queue.follow != Follow::live && !frame.member) {
         if (queue.line.awaits_stream() || queue.line.has_unlisten()) {
             return State::up;  // Of a listen that was given up, and unlistened; ours is behind it.
         }
-        if (!frame.member && !queue.is_wanted()) {
+        if (!queue.is_wanted()) {
             stop_stream(name, queue, ctx);  // The second answer to a listen that was sent twice.
             return State::up;
         }
@@ -151,7 +152,6 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     if (role_ == Role::current && (!is_old || op != nullptr)) {
         queue.is_member = frame.member;
-        queue.member_at = frame.member ? frame.at.seq : 0;
     }
     if (!is_old && role_ == Role::current) {
         queue.follow = Follow::live;

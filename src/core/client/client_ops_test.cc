@@ -721,6 +721,19 @@ TEST_CASE("what takes no number is sent again on a connection only if it was tur
     CHECK(bench.sent(ClientOp::unlisten) == nullptr);
 }
 
+TEST_CASE("an unlisten that waits for a resume is sent after it, whatever is sent again meanwhile") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Unlisten{});
+    bench.submit(room, say());
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.sent(ClientOp::unlisten) == nullptr);
+    bench.pass(3s);
+    CHECK(bench.sent(ClientOp::send) != nullptr);
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));
+    CHECK(bench.sent(ClientOp::unlisten) != nullptr);
+}
+
 TEST_CASE("listen and unlisten wait for each other, lest one turned away undo the later one") {
     Bench bench = bench_in_room();
     bench.submit(room, Unlisten{});

@@ -220,9 +220,11 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
         queue.has_listened = queue.has_listened || done.intent != OpLine::Intent::fill;
     } else if (std::holds_alternative<Leave>(done.body)) {
         queue.has_joined = false;
-        const bool is_of_long_ago = at && at->inc == queue.mirror.at().inc &&
-                                    queue.is_member && at->seq < queue.member_at;
-        if (!is_of_long_ago) {  // Else somebody has joined us since, which we know.
+        // Of long ago where we are a member later than that: somebody has joined us since.
+        const bool is_of_long_ago = at && at->inc == queue.mirror.at().inc && queue.is_member &&
+                                    *at < queue.mirror.at() &&
+                                    queue.mirror.members().contains(user_);
+        if (!is_of_long_ago) {
             queue.is_member = false;
             queue.is_shown = false;
             stream_ended(queue);  // Also of who listened as well.

@@ -223,7 +223,7 @@ void OpLine::time_passed(Instant now) {
     }
     pause();
     for (Op& op : open_) {
-        op.is_due = op.number != 0 || op.was_turned_away;
+        op.is_due = op.is_due || op.number != 0 || op.was_turned_away;
     }
 }
 
