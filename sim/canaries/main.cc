@@ -25,20 +25,20 @@ constexpr std::uint64_t seeds_max = 20'000;
 
 constexpr std::array canaries{
     Canary{"R1 cursors_name_inc", &Rules::cursors_name_inc, 14},
-    Canary{"R2 ops_name_inc", &Rules::ops_name_inc, 1},
+    Canary{"R2 ops_name_inc", &Rules::ops_name_inc, 4},
     Canary{"R3 rejections_count", &Rules::rejections_count, 1},
     Canary{"R4 window_spans_issued", &Rules::window_spans_issued, 420},
-    Canary{"R5 ring_spans_window", &Rules::ring_spans_window, 1},
-    Canary{"R6 refusal_needs_first", &Rules::refusal_needs_first, 1},
+    Canary{"R5 ring_spans_window", &Rules::ring_spans_window, 4},
+    Canary{"R6 refusal_needs_first", &Rules::refusal_needs_first, 82},
     Canary{"R6 refusal_is_filled", &Rules::refusal_is_filled, 1},
     Canary{"R20 lost_is_new", &Rules::lost_is_new, 1},
-    Canary{"R23 none_steps_back", &Rules::none_steps_back, 1},
+    Canary{"R23 none_steps_back", &Rules::none_steps_back, 11572},
     Canary{"R24 gaps_are_seen", &Rules::gaps_are_seen, 1},
-    Canary{"R25 cep_names_inc", &Rules::cep_names_inc, 1},
+    Canary{"R25 cep_names_inc", &Rules::cep_names_inc, 6},
     Canary{"R26 fence_first", &Rules::fence_first, 37},
-    Canary{"R26 queues_check_cep", &Rules::queues_check_cep, 54},
-    Canary{"R27 check_decides", &Rules::check_decides, 1},
-    Canary{"R28 late_loses", &Rules::late_loses, 1},
+    Canary{"R26 queues_check_cep", &Rules::queues_check_cep, 55},
+    Canary{"R27 check_decides", &Rules::check_decides, 127},
+    Canary{"R28 late_loses", &Rules::late_loses, 15},
 };
 
 bool is_missed(const Canary& canary) {

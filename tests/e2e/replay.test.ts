@@ -199,7 +199,7 @@ for (const [what, where, poison] of [
         expect(told).toMatchObject({ same: true, both: "dies (SIGABRT)" });
         expect(told.behind_entry).toBeGreaterThan(0);
         expect(told).not.toHaveProperty("entries"); // Nobody has come to the end.
-        const stack = await new Command([poisoned, "replay", folder, "--gdb"]).end();
+        const stack = await new Command([poisoned, "replay", folder, "--gdb"]).end(5 * patienceMs);
         expect(stack.out + stack.err).toContain(line);
     });
 }
