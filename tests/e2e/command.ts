@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { onTestFinished } from "vitest";
 import { binary, plainEnvironment, type Server } from "./server.ts";
-import { Arrivals, within } from "./wait.ts";
+import { Arrivals, patienceMs, within } from "./wait.ts";
 
 export interface CommandOptions {
     /** The server to speak with; it takes the place of the default addresses. */
@@ -59,11 +59,11 @@ export class Command {
         );
     }
 
-    /** Waits for its end. */
-    async end(): Promise<Ended> {
+    /** Waits for its end, for at most `ms`. */
+    async end(ms = patienceMs): Promise<Ended> {
         const now = () => `the end of ${this}; printed: ${this.lines.all.join("\n")} ${this.#err}`;
-        const code = await within(this.#ended, now);
-        return { code, out: this.lines.all.join("\n"), err: this.#err.trimEnd() };
+        const code = await within(this.#ended, now, ms);
+        return { code, out: this.lines.all.join("\n"), err: this.#err.replace(remark, "").trimEnd() };
     }
 
     interrupt(): void {
@@ -74,6 +74,9 @@ export class Command {
         return this.#words.join(" ");
     }
 }
+
+/** What LeakSanitizer says at the end of a process of which a thread is just ending as well. */
+const remark = /^==\d+==Unable to get registers from thread \d+\.\n?/gm;
 
 /** Runs `muster` with these arguments to its end. */
 export function muster(words: string[], options?: CommandOptions): Promise<Ended> {

@@ -6,6 +6,7 @@ import { call } from "./admin.ts";
 import { Command, muster } from "./command.ts";
 import { Peer } from "./peer.ts";
 import { binary, type Server, serverOfTest, type ServerOptions, temporaryFolder } from "./server.ts";
+import { patienceMs } from "./wait.ts";
 
 /** The same program, but with inputs that kill it or that it decides otherwise (src/base/poison.h). */
 const poisoned = join(dirname(binary), "muster_poisoned");
@@ -168,7 +169,9 @@ for (const [what, where, poison] of [
     ["a queue", "queue_ops.cc", "poison for the queue"],
     ["a parser", "json_client_frames.cc", "poison for the parser"],
 ] as const) {
-    test(`a message that kills ${what} kills the replay at the same line`, async () => {
+    // gdb reads all the symbols of a build with sanitizers.
+    const slow = { timeout: 10 * patienceMs };
+    test(`a message that kills ${what} kills the replay at the same line`, slow, async () => {
         const server = await recorded("crash", { program: poisoned });
         await live(server, "/room/1");
         const mallory = await Peer.login(server, "mallory");
