@@ -593,6 +593,7 @@ TEST_CASE("EXPIRED is unknown, and the client takes a new cid once nothing else 
     hello.cid = "cid-2";
     bench.sign_in(hello);
     CHECK_FALSE(bench.last_hello().nonce.empty());
+    bench.receive(Bench::joined(room, {Inc{7}, 9}));
     CHECK(bench.sent(ClientOp::send)->number == 1);
     CHECK(bench.sent(ClientOp::send)->data->bytes == "3");
 }
@@ -679,6 +680,7 @@ TEST_CASE("while offline only the latest value of a key waits") {
     CHECK(bench.verdict()->id == first);
     CHECK(bench.verdict()->outcome == Outcome::not_sent);
     bench.come_back();
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));
     const auto sets = bench.all_sent(ClientOp::set);
     REQUIRE(sets.size() == 3);
     CHECK(sets[2]->data->bytes == "3");
@@ -719,6 +721,36 @@ TEST_CASE("what takes no number is sent again on a connection only if it was tur
     CHECK(bench.sent(ClientOp::unlisten) != nullptr);
     bench.pass(15s);
     CHECK(bench.sent(ClientOp::unlisten) == nullptr);
+}
+
+TEST_CASE("what was asked for off line goes to the history that is there when the client is back") {
+    Bench bench = bench_in_room();
+    bench.cut();
+    const OpId id = bench.submit(room, say("1"));
+    bench.come_back();
+    CHECK(bench.sent(ClientOp::send) == nullptr);
+    SUBCASE("another one, which streams at once") {
+        wire::ResetFrame reset;
+        reset.queue = room;
+        reset.at = Cursor{Inc{8}, 2};
+        reset.why = "gone";
+        bench.receive(reset);
+    }
+    SUBCASE("none: it begins with the join") {
+        wire::ResetFrame reset;
+        reset.queue = room;
+        reset.why = "gone";
+        bench.receive(reset);
+        bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::gone));
+    }
+    CHECK(bench.sent(ClientOp::send) == nullptr);
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    bench.receive(Bench::joined(room, {Inc{8}, 4}, bench.sent(ClientOp::join)->request));
+    REQUIRE(bench.sent(ClientOp::send) != nullptr);
+    CHECK(bench.sent(ClientOp::send)->inc == Inc{8});
+    bench.receive(ok(bench.sent(ClientOp::send)->request, 5));
+    CHECK(bench.verdict()->id == id);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
 }
 
 TEST_CASE("an unlisten that waits for a resume is sent after it, whatever is sent again meanwhile") {

@@ -42,10 +42,13 @@ bool OpLine::add(Op op) {
 }
 
 OpLine::Op* OpLine::open_next(bool is_resuming) {
-    if (held_.empty() || (is_resuming && is_unlisten(held_.front()))) {
+    if (held_.empty()) {
         return nullptr;
     }
     Op& next = held_.front();
+    if (is_resuming && (is_unlisten(next) || (is_op(next.body) && !is_join(next.body)))) {
+        return nullptr;
+    }
     if (is_op(next.body)) {
         if (!may_number(next)) {
             return nullptr;
@@ -84,7 +87,7 @@ bool OpLine::must_wait(const Op& next) const noexcept {
 
 bool OpLine::may_number(const Op& op) const noexcept {
     if (is_pushed_back_ || has_unbound() || is_first_open() ||
-        (is_join(op.body) && must_wait(op))) {
+        (is_join(op.body) && must_wait(op)) || (!is_join(op.body) && has_open_join())) {
         return false;
     }
     if (inc_.value == 0) {
@@ -130,6 +133,13 @@ bool OpLine::is_next_hopeless() const noexcept {
     return is_op(next) && !is_join(next) && std::ranges::none_of(open_, [](const Op& op) {
                return is_wanted(op) && brings_inc(op.body);
            });
+}
+
+// Should the history that the join names be gone, it is asked for another one, and what waits here
+// goes there. Nobody else would take it anyway.
+bool OpLine::has_open_join() const noexcept {
+    return std::ranges::any_of(
+        open_, [](const Op& op) { return is_wanted(op) && is_join(op.body); });
 }
 
 bool OpLine::has_join() const noexcept {

@@ -71,7 +71,7 @@ public:
     [[nodiscard]] bool add(Op op);
 
     /// Opens the next held op if it may be sent now and returns it, due; otherwise nullptr.
-    /// `is_resuming`: an Unlisten must wait.
+    /// `is_resuming`: an Unlisten must wait, and an op, as the queue's inc may have ended.
     [[nodiscard]] Op* open_next(bool is_resuming = false);
 
     /// Whether a new op that is no join can hope for an inc: one is known, or was asked for before.
@@ -181,6 +181,7 @@ private:
     [[nodiscard]] bool must_wait(const Op& next) const noexcept;
     [[nodiscard]] bool may_number(const Op& op) const noexcept;
     [[nodiscard]] bool has_unbound() const noexcept;
+    [[nodiscard]] bool has_open_join() const noexcept;
     [[nodiscard]] bool is_first_open() const noexcept;
     [[nodiscard]] const Op* lowest(Inc inc) const noexcept;
     void fill_before(OpNumber number, Inc inc);
