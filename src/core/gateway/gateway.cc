@@ -317,6 +317,12 @@ void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
     Following* followed =
         connection == nullptr ? nullptr : connection->following(replica.name().text());
     if (followed == nullptr) {
+        if (connection != nullptr && follower.request) {
+            // Another request of its own has just been refused, and with that the stream.
+            const bool may_listen = replica.may_listen(false);
+            connection->say_error(follower.request,
+                                  may_listen ? ErrorCode::gone : ErrorCode::forbidden, {}, ctx);
+        }
         note_idle(replica, ctx);
         return;  // It has changed its mind, or is gone.
     }

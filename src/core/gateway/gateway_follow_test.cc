@@ -486,6 +486,16 @@ TEST_CASE("who may not listen is refused with M2004; a member is not") {
     CHECK(alice.next() == R"({"op":"err","i":5,"code":"M2004","outcome":"rejected"})");
 }
 
+TEST_CASE("each of two requests that wait for the same stream is told that it is refused") {
+    ListenedRoom room;
+    room.queue.rules.listen = queue::WhoListens::members;
+    TestPeer& alice = room.listener("alice");
+    room.listen(alice, 2);
+    room.queue.answer();
+    CHECK(alice.next() == R"({"op":"err","i":1,"code":"M2004","outcome":"rejected"})");
+    CHECK(alice.next() == R"({"op":"err","i":2,"code":"M2004","outcome":"rejected"})");
+}
+
 TEST_CASE("a listener who may not listen to the new history is served no more") {
     ListenedRoom room;
     TestPeer& alice = room.listener("alice");
