@@ -213,8 +213,8 @@ export class Core implements Session, Line {
         return this.#connection.up;
     }
 
-    get renewing(): boolean {
-        return this.#mustRenew;
+    get takesNew(): boolean {
+        return this.up && this.#connection.serving && !this.#mustRenew;
     }
 
     nextI(): number {

@@ -28,6 +28,8 @@ export interface Operation {
     holes: number;
     /** Not sent on this connection, as there is no stream yet that it could be about. */
     waits: boolean;
+    /** A join that was sent later has been answered: it ends and begins nothing any more. */
+    late: boolean;
     /** It is sent as a no-op: whichever copy the queue sees first decides. */
     withdrawn: boolean;
 }

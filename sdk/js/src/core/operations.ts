@@ -27,8 +27,8 @@ const holesMax = 4;
 export interface Line {
     /** May requests be written? */
     readonly up: boolean;
-    /** A new cid is under way: no new numbers under the old one. */
-    readonly renewing: boolean;
+    /** Those that were not sent yet, too? Not while a new cid is under way, and not at the end. */
+    readonly takesNew: boolean;
     write(text: string, ctx: Context): void;
     nextI(): number;
     /** This client's cid has no record in a queue any more: take another one. */
@@ -97,7 +97,7 @@ export class Operations {
     }
 
     get #unsent(): Operation[] {
-        return [...this.#waiting, ...this.#asks.filter(({ waits }) => waits || !this.#line.up)];
+        return this.#all.filter(({ waits }) => waits);
     }
 
     // What comes in.
@@ -130,14 +130,10 @@ export class Operations {
         }
     }
 
-    /** A request without a number; it waits for no other. */
+    /** A request without a number. */
     ask(op: NewOperation, ctx: Context): void {
-        const added = this.make(op);
-        added.waits = op.kind === "history" && this.stream !== "live";
-        this.#asks.push(added);
-        if (this.#line.up && !added.waits) {
-            this.transmit(added, ctx);
-        }
+        this.#asks.push(this.make(op));
+        this.flush(ctx);
     }
 
     make(op: NewOperation): Operation {
@@ -154,7 +150,8 @@ export class Operations {
             inc: 0,
             tries: 0,
             holes: 0,
-            waits: false,
+            waits: true,
+            late: false,
             withdrawn: false,
         };
     }
@@ -168,23 +165,31 @@ export class Operations {
 
     // Who is there.
 
-    /** The last request of these kinds that has no verdict. */
+    /** The last request of these kinds that has no verdict, and whose verdict still counts. */
     openOf(...kinds: Operation["kind"][]): Operation | undefined {
-        return [...this.#asks, ...this.#pending, ...this.#waiting]
+        return this.#all
             .sort((a, b) => b.order - a.order)
-            .find((op) => kinds.includes(op.kind) && !op.withdrawn);
+            .find((op) => kinds.includes(op.kind) && !op.withdrawn && !op.late);
     }
 
-    /** The first one that no server has heard of. */
-    unsentOf(...kinds: Operation["kind"][]): Operation | undefined {
-        return [...this.#waiting, ...this.#asks].find(
-            (op) => kinds.includes(op.kind) && op.tries === 0,
-        );
+    /** Those that no server has heard of. */
+    unsentOf(...kinds: Operation["kind"][]): Operation[] {
+        return this.#all.filter((op) => kinds.includes(op.kind) && op.tries === 0);
     }
 
     /** The one that an answer is for. */
     find(i: number | undefined): Operation | undefined {
-        return [...this.#pending, ...this.#asks].find((op) => op.i === i);
+        return this.#all.find((op) => op.i === i);
+    }
+
+    get #all(): Operation[] {
+        return [...this.#asks, ...this.#pending, ...this.#waiting];
+    }
+
+    overtake(join: Operation): void {
+        for (const op of this.#pending.slice(0, this.#pending.indexOf(join))) {
+            op.late = true;
+        }
     }
 
     remove(op: Operation): void {
@@ -196,9 +201,8 @@ export class Operations {
 
     /** The app gave up `id`; where it is here, the verdict follows all the same. */
     withdraw(id: RequestId, ctx: Context): void {
-        const all = [...this.#waiting, ...this.#pending, ...this.#asks];
-        const op = all.find(({ ids }) => ids.includes(id));
-        if (!op) {
+        const op = this.#all.find(({ ids }) => ids.includes(id));
+        if (!op?.fields.m) {
             return;
         }
         // The payload is that of the last one; the others' values were replaced by it.
@@ -239,9 +243,7 @@ export class Operations {
             // What was to be now or never is asked back instead of coming late.
             op.withdrawn ||= op.volatile;
         }
-        for (const op of this.#asks) {
-            op.waits = op.kind === "history";
-        }
+        this.#asks.forEach((op) => (op.waits = true));
     }
 
     /** Nothing under the old cid gets a verdict any more. */
@@ -255,19 +257,14 @@ export class Operations {
             if ((op.kind === "join" || op.kind === "leave") && !op.withdrawn) {
                 this.reissue(op);
             } else {
-                this.fail(op, "unknown", codes.expired, "this client is not known any more", ctx);
+                this.fail(op, "unknown", codes.expired, "this client is forgotten", ctx);
             }
         }
     }
 
     /** Ends what was not sent; with `withdraw`, what was sent is asked back. */
     giveUp(code: string, withdraw: boolean, ctx: Context): void {
-        const unsent = [...this.#waiting, ...this.#asks];
-        this.#waiting = [];
-        this.#asks = [];
-        for (const op of unsent) {
-            this.fail(op, "not-sent", code, "the client is closed", ctx);
-        }
+        this.#failAll(this.#all.filter(({ n }) => !n), "not-sent", code, ctx);
         for (const op of withdraw ? this.#pending : []) {
             op.withdrawn = true;
         }
@@ -275,10 +272,13 @@ export class Operations {
 
     over(code: string, ctx: Context): void {
         this.giveUp(code, false, ctx);
-        const lost = this.#pending;
-        this.#pending = [];
-        for (const op of lost) {
-            this.fail(op, "unknown", code, "the client is closed", ctx);
+        this.#failAll(this.#pending, "unknown", code, ctx);
+    }
+
+    #failAll(ops: Operation[], outcome: Outcome, code: string, ctx: Context): void {
+        for (const op of ops) {
+            this.remove(op);
+            this.fail(op, outcome, code, "the client is closed", ctx);
         }
     }
 
@@ -336,7 +336,7 @@ export class Operations {
 
     /** A number that was only guessed was wrong: it is 1. Returns false if there was no guess. */
     unguess(op: Operation): boolean {
-        const wrong = this.#guessed && op.inc === this.#inc && op.n > 1;
+        const wrong = this.#guessed && (!op.inc || op.inc === this.#inc) && op.n > 1;
         if (wrong) {
             this.#guessed = false;
             this.#next = 1;
@@ -356,24 +356,30 @@ export class Operations {
 
     /** Gives out numbers, in order, as far as the window and the state of the stream allow. */
     flush(ctx: Context): void {
-        for (const op of this.stream === "live" && this.#line.up ? this.#asks : []) {
-            if (op.waits) {
-                op.waits = false;
+        if (!this.#line.takesNew || this.#held) {
+            return;
+        }
+        for (const op of this.#asks) {
+            if (op.waits && !this.#mustWait(op)) {
                 this.transmit(op, ctx);
             }
         }
-        while (this.#line.up && !this.#line.renewing && !this.#held) {
+        for (;;) {
             // Without a stream nothing goes before the join that begins it.
             const op =
                 this.stream === "none"
                     ? this.#waiting.find(({ kind }) => kind === "join" || kind === "leave")
                     : this.#waiting[0];
-            if (op?.kind === "leave" && this.#inc === 0 && !this.#isBinding()) {
+            const leaves = op?.kind === "leave";
+            if (!op || (leaves && this.#mustWait(op))) {
+                return;
+            }
+            if (leaves && this.#inc === 0 && !this.#isBinding()) {
                 this.remove(op);
                 this.#onNothingToLeave(op, ctx);
                 continue;
             }
-            if (!op || !this.#mayNumber(op)) {
+            if (!this.#mayNumber(op)) {
                 return;
             }
             this.remove(op);
@@ -383,6 +389,17 @@ export class Operations {
             this.#pending.push(op);
             this.transmit(op, ctx);
         }
+    }
+
+    /**
+     * Of `listen` and what ends it each waits for the one before: without a number, one that was
+     * turned away would be sent again behind the later one, and undo it.
+     */
+    #mustWait({ kind, order }: Operation): boolean {
+        const other = kind === "listen" ? "unlisten" : "listen";
+        return kind === "history"
+            ? this.stream !== "live"
+            : this.#asks.some((op) => op.order < order && op.kind === other);
     }
 
     /** A join to the present life is under way; its answer tells which one that is. */
@@ -408,18 +425,17 @@ export class Operations {
     }
 
     transmit(op: Operation, ctx: Context): void {
+        op.waits = false;
         this.#line.write(nextAttempt(this.#queue, op), ctx);
         if (this.#repeatAt === Infinity) {
             this.#repeatAt = ctx.now + this.#repeatWaitMs;
         }
     }
 
-    /** Sends everything open again, in order. */
+    /** Sends everything with a number again, in order. Of asks a server forgets none. */
     #repeat(ctx: Context): void {
         this.#repeatAt = Infinity;
-        for (const op of [...this.#asks, ...this.#pending].filter(({ waits }) => !waits)) {
-            this.transmit(op, ctx);
-        }
+        this.#pending.forEach((op) => this.transmit(op, ctx));
     }
 
     /** Nothing new goes to this queue, and everything open goes again, after a wait. */
@@ -433,15 +449,14 @@ export class Operations {
     progress(ctx: Context): void {
         if (!this.#held) {
             this.#repeatWaitMs = repeatMs;
-            const open = this.#pending.length > 0 || this.#asks.some(({ waits }) => !waits);
-            this.#repeatAt = open ? ctx.now + repeatMs : Infinity;
+            this.#repeatAt = this.#pending.length > 0 ? ctx.now + repeatMs : Infinity;
         }
         this.flush(ctx);
     }
 
     // Verdicts.
 
-    settle(op: Operation, value: unknown, ctx: Context): void {
+    settle(op: Pick<Operation, "ids">, value: unknown, ctx: Context): void {
         for (const id of op.ids) {
             ctx.out.push({ type: "settle", id, value });
         }
@@ -451,10 +466,11 @@ export class Operations {
         op: Operation,
         outcome: Outcome,
         code: string,
-        message: string,
+        why: string | undefined,
         ctx: Context,
         current?: number,
     ): void {
+        const message = why ?? `${op.kind} in ${this.#queue} failed (${code})`;
         for (const id of op.ids) {
             ctx.out.push({ type: "fail", id, failure: { outcome, code, message, current } });
         }
@@ -468,10 +484,8 @@ export class Operations {
 
     /** The stream has ended before they were sent. */
     refuseWaiting(ctx: Context): void {
-        const ended = [...this.#waiting, ...this.#asks.filter(({ kind }) => kind === "history")];
-        this.#waiting = [];
-        this.#asks = this.#asks.filter(({ kind }) => kind !== "history");
-        for (const op of ended) {
+        for (const op of this.#all.filter(({ n, kind }) => !n && !/listen/.test(kind))) {
+            this.remove(op);
             if (op.kind === "leave") {
                 this.settle(op, undefined, ctx);
             } else {
@@ -483,7 +497,7 @@ export class Operations {
     #failUnsent(op: Operation, ctx: Context): void {
         const [code, why] = this.#line.up
             ? [codes.busy, "too much waits"]
-            : [codes.notConnected, "there is no connection"];
+            : [codes.notConnected, "no connection"];
         this.fail(op, "not-sent", code, `${op.kind} in ${this.#queue} was not sent: ${why}`, ctx);
     }
 }

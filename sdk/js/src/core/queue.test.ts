@@ -154,14 +154,27 @@ describe("joining and leaving", () => {
         expect(bench.last("stream").frame).toMatchObject({ seq: 24 });
     });
 
-    test("a late answer to a leave does not end what a later join began", () => {
+    test("a late refusal of a leave does not end what a later join began", () => {
         const bench = Bench.joined();
         const leave = bench.ask("leave");
         bench.ask("join");
-        bench.receive(joined([7, 23], { i: 3 }), { op: "ok", i: 2, seq: 21 }, chat(24));
+        bench.receive(joined([7, 23], { i: 3 }), { op: "err", i: 2, code: "M2003" }, chat(24));
         expect(bench.outcome(leave)).toBe("ok");
         expect(bench.all("left")).toEqual([]);
         expect(bench.all("stream")).toHaveLength(1);
+    });
+
+    test("with a late ok of a leave the gateway ends the stream, and begins it anew", () => {
+        const bench = Bench.joined();
+        const leave = bench.ask("leave");
+        bench.ask("join");
+        bench.receive(joined([7, 23], { i: 3 }), { op: "ok", i: 2, seq: 21 });
+        bench.receive(joined([7, 25]), chat(26));
+        expect(bench.outcome(leave)).toBe("ok");
+        expect(bench.all("left")).toHaveLength(1);
+        expect(bench.all("joined").map(({ again }) => again)).toEqual([false, false, false]);
+        expect(bench.all("stream")).toHaveLength(1);
+        expect(bench.shut).toEqual([]);
     });
 
     test("a late copy of a join's answer does not begin what was left", () => {

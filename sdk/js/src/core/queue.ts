@@ -39,13 +39,10 @@ export class Queue {
     #want: Want = "nothing";
     /** It watched before it wanted to join: a watcher who is not let in stays a watcher. */
     #watched = false;
-    #member = false;
     /** The app was told `joined`, and not yet `left`. */
     #inside = false;
     #cursor: [inc: number, seq: number] | undefined;
     #lastJoined: JoinedFrame | undefined;
-    /** Life and number of the last join that was answered. */
-    #entered: Cursor = [0, 0];
 
     constructor(name: string, line: Line) {
         this.name = name;
@@ -64,6 +61,10 @@ export class Queue {
         return wanted ? this.#cursor : undefined;
     }
 
+    get #member(): boolean {
+        return this.#lastJoined?.member ?? false;
+    }
+
     // What the app asks.
 
     join(id: RequestId, ctx: Context): void {
@@ -72,8 +73,8 @@ export class Queue {
         const last = this.#operations.openOf("join", "leave");
         if (last?.kind === "join") {
             last.ids.push(id);
-        } else if (!last && this.#member && this.#lastJoined) {
-            ctx.out.push({ type: "settle", id, value: this.#lastJoined });
+        } else if (!last && this.#member) {
+            this.#operations.settle({ ids: [id] }, this.#lastJoined, ctx);
         } else {
             this.#operations.add({ kind: "join", ids: [id] }, ctx);
         }
@@ -84,7 +85,7 @@ export class Queue {
         if (open?.kind === "listen" || open?.kind === "join") {
             open.ids.push(id);
         } else if (this.#want !== "nothing" && this.#lastJoined) {
-            ctx.out.push({ type: "settle", id, value: this.#lastJoined });
+            this.#operations.settle({ ids: [id] }, this.#lastJoined, ctx);
         } else {
             this.#want = "listen";
             this.#operations.ask({ kind: "listen", ids: [id] }, ctx);
@@ -101,28 +102,27 @@ export class Queue {
             if (open) {
                 open.ids.push(id);
             } else {
-                ctx.out.push({ type: "settle", id, value: undefined });
+                this.#operations.settle({ ids: [id] }, undefined, ctx);
             }
             return;
         }
         const unsent = this.#operations.unsentOf("join", "listen");
-        if (unsent) {
-            this.#operations.takeBack(unsent, ctx);
-        }
-        if (was === "join" && (this.#member || !unsent || this.#operations.openOf("join"))) {
+        unsent.forEach((op) => this.#operations.takeBack(op, ctx));
+        const isOpen = (kind: "join" | "listen") => !unsent[0] || this.#operations.openOf(kind);
+        if (was === "join" && (this.#member || isOpen(was))) {
             this.#operations.add({ kind: "leave", ids: [id] }, ctx);
-        } else if (this.#line.up && (this.#cursor || !unsent)) {
+        } else if (this.#line.up && (this.#cursor || isOpen("listen"))) {
             this.#operations.ask({ kind: "unlisten", ids: [id] }, ctx);
         } else {
-            this.#streamEnded("left", ctx); // The next hello does not name this queue.
-            ctx.out.push({ type: "settle", id, value: undefined });
+            this.#endWatch(ctx);
+            this.#operations.settle({ ids: [id] }, undefined, ctx);
         }
     }
 
     /** Ends a watch; a member keeps its stream. */
     unlisten(id: RequestId, ctx: Context): void {
         if (this.#want === "join") {
-            ctx.out.push({ type: "settle", id, value: undefined });
+            this.#operations.settle({ ids: [id] }, undefined, ctx);
         } else {
             this.leave(id, ctx);
         }
@@ -143,12 +143,14 @@ export class Queue {
 
     offline(ctx: Context): void {
         this.#operations.offline();
-        let op = this.#operations.openOf("listen", "unlisten");
-        if (op?.kind !== "unlisten") {
-            return;
+        if (this.#operations.openOf("listen", "unlisten")?.kind === "unlisten") {
+            this.#endWatch(ctx);
         }
-        // The next hello does not name this queue.
-        for (; op; op = this.#operations.openOf("listen", "unlisten")) {
+    }
+
+    /** There is no connection, and the next hello does not name this queue. */
+    #endWatch(ctx: Context): void {
+        for (let op; (op = this.#operations.openOf("listen", "unlisten")); ) {
             this.#operations.remove(op);
             this.#operations.settle(op, undefined, ctx);
         }
@@ -156,7 +158,6 @@ export class Queue {
     }
 
     identityLost(ctx: Context): void {
-        this.#entered = [0, 0];
         this.#operations.identityLost(ctx);
     }
 
@@ -175,8 +176,10 @@ export class Queue {
             case "mount":
                 return this.#onEvent(frame, ctx);
             case "left":
-                if (!this.#operations.openOf("join")?.n) {
-                    this.#want = "nothing"; // Else a join is on its way, and will be judged.
+                // What is on its way will be judged.
+                if (this.#want !== "nothing") {
+                    const open = this.#operations.openOf("join", "listen");
+                    this.#want = (open?.kind ?? "nothing") as Want;
                 }
                 this.#streamEnded(frame.why, ctx);
                 return undefined;
@@ -196,7 +199,7 @@ export class Queue {
         if (frame.seq !== undefined) {
             const prev = frame.prev ?? frame.seq - 1;
             if (prev !== cursor[1] || frame.seq <= prev) {
-                return `gap in ${this.name}: ${frame.seq} follows ${prev}, not ${cursor[1]}`;
+                return `${this.name}: ${frame.op} at ${frame.seq} follows ${cursor}`;
             }
             cursor[1] = frame.seq;
         }
@@ -206,44 +209,40 @@ export class Queue {
 
     #onJoined(frame: JoinedFrame, ctx: Context): string | undefined {
         const answered = this.#operations.find(frame.i);
-        if (this.#isOlder(frame.at)) {
-            return `${this.name}: joined at ${frame.at} is older than ${this.#cursor}`;
+        const older = this.#older(frame);
+        if (older) {
+            return older;
         }
         const late = !answered && (frame.i !== undefined || !frame.member);
         if (this.#want === "nothing" && late && !this.#inside) {
-            this.#stopUnwanted(ctx);
+            this.#askOnce("unlisten", ctx);
             return undefined;
         }
-        if (this.#want === "nothing" && !this.#operations.openOf("leave", "unlisten")) {
+        if (this.#want !== "join" && !this.#operations.openOf("leave", "unlisten")) {
             // The backend's doing, or the app is let in after all.
-            this.#want = answered?.kind === "listen" ? "listen" : "join";
+            this.#watched ||= this.#want === "listen";
+            this.#want = frame.member ? "join" : "listen";
         }
         const again = this.#cursor !== undefined && !answered;
         this.#lastJoined = frame;
-        this.#member = frame.member;
         this.#standAt(frame.at);
         this.#inside = true;
         ctx.out.push({ type: "joined", q: this.name, frame, again });
         if (answered) {
-            this.#onEntryAnswered(answered, frame, ctx);
+            if (answered.kind === "join") {
+                this.#operations.overtake(answered);
+            }
+            this.#operations.remove(answered);
+            this.#operations.learnFrom(answered);
+            if (this.#wantsIn(answered) && !frame.member) {
+                this.#joinAgain(answered, ctx);
+            } else {
+                this.#operations.settle(answered, frame, ctx);
+            }
         }
-        this.#keepMembership(ctx);
-        this.#operations.flush(ctx);
-        return undefined;
-    }
-
-    #onEntryAnswered(op: Operation, frame: JoinedFrame, ctx: Context): void {
-        this.#operations.remove(op);
-        this.#operations.learnFrom(op);
-        if (op.kind === "join") {
-            this.#entered = [frame.at[0], op.n];
-        }
-        if (this.#wantsIn(op) && !frame.member) {
-            this.#joinAgain(op, ctx);
-        } else {
-            this.#operations.settle(op, frame, ctx);
-        }
+        this.#keepOn(ctx);
         this.#operations.progress(ctx);
+        return undefined;
     }
 
     /** Is it a join that the app still wants? */
@@ -267,8 +266,9 @@ export class Queue {
             return undefined;
         }
         const ends = frame.why === "gone" || frame.why === "deleted";
-        if (frame.at[0] > 0 && frame.why !== "unknown" && this.#isOlder(frame.at)) {
-            return `${this.name}: reset to ${frame.at} is older than ${this.#cursor}`;
+        const older = this.#older(frame);
+        if (frame.at[0] > 0 && frame.why !== "unknown" && older) {
+            return older;
         }
         ctx.out.push({ type: "stream", frame });
         if (!ends) {
@@ -279,18 +279,15 @@ export class Queue {
         // Membership and stream have ended; where the queue lives on, `joined` follows.
         this.#operations.bindTo(frame.at[0]);
         this.#stopStream();
-        const leave = this.#operations.unsentOf("leave");
-        if (leave) {
+        for (const leave of this.#operations.unsentOf("leave")) {
             this.#operations.remove(leave);
             this.#operations.settle(leave, undefined, ctx);
         }
         if (frame.why === "deleted" || this.#want === "nothing") {
             this.#want = "nothing";
             this.#streamEnded(frame.why, ctx);
-        } else if (this.#want === "listen") {
-            this.#listenOn(ctx);
         }
-        this.#keepMembership(ctx);
+        this.#keepOn(ctx);
         return undefined;
     }
 
@@ -300,56 +297,46 @@ export class Queue {
         this.#cursor = [at[0], at[1]];
     }
 
-    #isOlder(at: Cursor): boolean {
+    /** What is wrong with a frame that steps back. */
+    #older({ op, at }: JoinedFrame | ResetFrame): string | undefined {
         const cursor = this.#cursor;
-        return (
-            cursor !== undefined &&
-            (at[0] < cursor[0] || (at[0] === cursor[0] && at[1] < cursor[1]))
-        );
+        return cursor && (at[0] < cursor[0] || (at[0] === cursor[0] && at[1] < cursor[1]))
+            ? `${this.name}: ${op} at ${at} follows ${cursor}`
+            : undefined;
     }
 
-    /** The app joined and did not leave: where the session or the queue was lost, join again. */
-    #keepMembership(ctx: Context): void {
+    /** What the app wants and has not, as the session or the queue was lost, is asked for again. */
+    #keepOn(ctx: Context): void {
         if (this.#want === "join" && !this.#member && !this.#operations.openOf("join")) {
             this.#operations.addFirst({ kind: "join" }, ctx);
-        }
-    }
-
-    #listenOn(ctx: Context): void {
-        if (!this.#operations.openOf("listen")) {
-            this.#operations.ask({ kind: "listen" }, ctx);
+        } else if (this.#want === "listen" && !this.#cursor) {
+            this.#askOnce("listen", ctx);
         }
     }
 
     #stopStream(): void {
         this.#cursor = undefined;
         this.#lastJoined = undefined;
-        this.#member = false;
         this.#operations.stream = "none";
-    }
-
-    /** Tells the app that it is out; once. */
-    #tellLeft(why: string, ctx: Context): void {
-        if (this.#inside) {
-            this.#inside = false;
-            ctx.out.push({ type: "left", q: this.name, why });
-        }
     }
 
     /** There is no stream any more; nothing waits for one where none will be. */
     #streamEnded(why: string, ctx: Context): void {
         this.#stopStream();
-        this.#tellLeft(why, ctx);
+        if (this.#inside) {
+            this.#inside = false;
+            ctx.out.push({ type: "left", q: this.name, why });
+        }
         this.#watched &&= this.#want !== "nothing";
-        if (this.#want === "nothing" && !this.#operations.openOf("join")) {
+        if (this.#want === "nothing" && !this.#operations.openOf("join", "listen")) {
             this.#operations.refuseWaiting(ctx);
         }
     }
 
-    /** The server streams what nobody wants: it is told so. */
-    #stopUnwanted(ctx: Context): void {
-        if (!this.#operations.openOf("unlisten")) {
-            this.#operations.ask({ kind: "unlisten" }, ctx);
+    /** `unlisten`: the server streams what nobody wants. */
+    #askOnce(kind: "listen" | "unlisten", ctx: Context): void {
+        if (!this.#operations.openOf(kind)) {
+            this.#operations.ask({ kind }, ctx);
         }
     }
 
@@ -369,10 +356,12 @@ export class Queue {
                 this.#onErr(op, frame, ctx);
                 break;
             case "retry":
-                this.#onRetry(op, frame, ctx);
-                break;
             case "refused":
-                this.#onRefused(op, frame, ctx);
+                if (frame.op === "retry" || op.n === 0) {
+                    this.#onRetry(op, frame, ctx); // Also where there is no number to fill.
+                } else {
+                    this.#onRefused(op, frame, ctx);
+                }
                 break;
             case "history":
                 this.#operations.remove(op);
@@ -410,24 +399,25 @@ export class Queue {
         }
         this.#operations.learnFrom(op, code);
         this.#operations.remove(op);
-        if (op.kind === "leave" && !op.withdrawn) {
+        if (op.kind === "leave" && op.late) {
+            this.#operations.settle(op, undefined, ctx);
+        } else if (op.kind === "leave" && !op.withdrawn) {
             const streamed = this.#cursor !== undefined;
             this.#exited(op, ctx); // No member, no queue: what was to be is so.
             if (streamed && this.#want !== "listen") {
-                this.#stopUnwanted(ctx); // What it only listened to goes on.
+                this.#askOnce("unlisten", ctx); // What it only listened to goes on.
             }
         } else if (this.#wantsIn(op) && code === codes.gone && op.inc > 0) {
             this.#operations.reissue(op);
         } else {
             const outcome = frame.outcome ?? (code === codes.gone ? "unknown" : "rejected");
-            const message = frame.message ?? `${op.kind} in ${this.name} failed (${code})`;
-            this.#operations.fail(op, outcome, code, message, ctx, frame.current);
+            this.#operations.fail(op, outcome, code, frame.message, ctx, frame.current);
             if (!op.withdrawn) {
                 this.#onEntryFailed(op, code, ctx);
             }
             if (code === codes.notMember && this.#member && op.inc === this.#cursor?.[0]) {
-                this.#member = false; // It was lost unseen.
-                this.#keepMembership(ctx);
+                this.#lastJoined = undefined; // It was lost unseen.
+                this.#keepOn(ctx);
             }
         }
         if (this.#want === "nothing" && !this.#cursor) {
@@ -436,10 +426,11 @@ export class Queue {
         this.#operations.progress(ctx);
     }
 
-    #onRetry(op: Operation, frame: RetryFrame, ctx: Context): void {
+    #onRetry(op: Operation, frame: Pick<RetryFrame, "code" | "after_ms">, ctx: Context): void {
         if (this.#operations.isStuck(op, frame.code)) {
             this.#expire(ctx);
         } else {
+            op.waits = op.n === 0;
             this.#operations.hold(frame.code, frame.after_ms, ctx);
         }
     }
@@ -455,64 +446,50 @@ export class Queue {
         if (op.tries !== 1 || frame.try !== 1) {
             return;
         }
-        if (op.n === 0) {
-            this.#operations.hold(frame.code, undefined, ctx); // There is no number to fill.
-            return;
-        }
-        const { kind, ids } = op;
+        const told = { ...op };
+        const { kind } = op;
         // Its number must not stay a hole: it becomes a no-op, whose result nobody waits for.
         op.ids = [];
         op.withdrawn = true;
         this.#operations.transmit(op, ctx);
         if (kind === "leave" && this.#want === "join") {
             // A later join has the last word.
-            this.#operations.settle({ ...op, ids }, undefined, ctx);
+            this.#operations.settle(told, undefined, ctx);
         } else if (kind === "leave" || (kind === "join" && this.#want === "join")) {
             // What the app wants is a state, not an event: the client tries again.
             this.#operations.hold(frame.code, undefined, ctx);
-            this.#operations.reissue({ ...op, ids });
+            this.#operations.reissue(told);
         } else {
-            const message = `${kind} in ${this.name} was refused`;
-            this.#operations.fail({ ...op, ids }, "rejected", frame.code, message, ctx);
+            this.#operations.fail(told, "rejected", frame.code, undefined, ctx);
         }
     }
 
     /** A join or listen was rejected, which ends the app's wish. */
     #onEntryFailed(op: Operation, code: string, ctx: Context): void {
-        const entry = op.kind === "join" || op.kind === "listen";
-        if (!entry || this.#want !== op.kind || this.#operations.openOf(op.kind)) {
-            return; // Not wanted any more, or a later one will tell.
+        if (this.#want !== op.kind || this.#operations.openOf(op.kind) || op.late) {
+            return; // Not wanted any more, or a later one will tell, or has told.
         }
         if (op.kind === "join" && this.#watched) {
             this.#want = "listen";
-            if (!this.#cursor) {
-                this.#listenOn(ctx);
-            }
+            this.#keepOn(ctx);
             return;
         }
         const streamed = this.#cursor !== undefined;
         this.#want = "nothing";
         this.#streamEnded(code, ctx);
         if (streamed) {
-            this.#stopUnwanted(ctx);
+            this.#askOnce("unlisten", ctx);
         }
     }
 
     #exited(op: Operation, ctx: Context): void {
         this.#operations.settle(op, undefined, ctx);
-        const [inc, n] = this.#entered;
-        if (op.n > 0 && (op.inc < inc || (op.inc === inc && op.n < n))) {
-            return; // A late answer: a later join has been answered already.
-        }
         if (op.kind === "unlisten" && this.#member) {
             // A member's stream goes on: until it has left, or for the backend has let it in.
             this.#want = this.#operations.openOf("leave") ? this.#want : "join";
             return;
         }
         this.#streamEnded("left", ctx);
-        if (this.#want === "listen") {
-            this.#listenOn(ctx); // Asked for meanwhile, ended by this.
-        }
-        this.#keepMembership(ctx);
+        this.#keepOn(ctx); // Asked for meanwhile, ended by this.
     }
 }

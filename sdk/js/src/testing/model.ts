@@ -1,8 +1,10 @@
 /**
  * A model of the server for one room and one user, with all the faults that the guarantees speak
  * of: lost requests, lost answers, cuts, refusals, holes, a lost queue, a lost session, a forgotten
- * client. It follows GUARANTEES 5.1 and what the gateway makes of streams, and keeps a log of what
- * took effect, for the checks.
+ * client, a backend that lets in and removes, another client that takes over. It follows GUARANTEES
+ * 5.1 and what the gateway makes of streams, and keeps a log of what took effect, for the checks.
+ *
+ * Long because: it is a queue, a gateway and a network at once, which share all they know.
  */
 import { type Cursor, type ServerFrame, windowCount } from "../wire.ts";
 import type { Written } from "./bench.ts";
@@ -35,14 +37,16 @@ interface Follower {
 interface Link {
     socket: number;
     greeted: boolean;
+    /** It takes withdrawals, and nothing else. */
+    resolving: boolean;
     cid: string;
     /** The gateway streams the room, or will: to a member or to one who listens. */
     following: { member: boolean; live: boolean } | undefined;
     /** They wait until the gateway has the room. */
     awaiting: Follower[];
     warmAt: number;
-    /** The leaves that were answered; a copy of one ends no later stream. */
-    readonly left: Set<number>;
+    /** The last leave that was answered; a copy of it, or of what came before it, does nothing. */
+    answered: Cursor;
     /** Gone for the client; what is on its way to the queue may still arrive before the fence. */
     cut: boolean;
     toServer: { at: number; text: string }[];
@@ -54,6 +58,25 @@ interface Verdict {
     /** It was decided now, not repeated. */
     fresh: boolean;
 }
+
+/** What may go wrong. Each seed has its own mix: some kinds often, some never. */
+const kinds = [
+    "cut",
+    "silence",
+    "busy",
+    "refusal",
+    "rejection",
+    "cold",
+    "lostQueue",
+    "lostSession",
+    "forgotten",
+    "kick",
+    "letIn",
+] as const;
+type Kind = (typeof kinds)[number];
+
+/** So many may wait for the stream of one queue on one connection; the oldest makes room. */
+const awaitedMax = 4;
 
 export const room = "/room/1";
 const user = "alice";
@@ -86,11 +109,16 @@ export class Model {
     #known = true;
     /** Joins and leaves on their way through the user's queue, and back. */
     #passing: { at: number; link: Link; arrive: () => void }[] = [];
+    /** Another client of the user is the one that counts now. */
+    takenOver = false;
+    readonly #weights: Record<Kind, number>;
     readonly #random: () => number;
 
     constructor(random: () => number) {
         this.#random = random;
         this.anyoneMaySend = random() < 0.5;
+        const weight = () => [0, 1, 1, 3][Math.floor(random() * 4)] as number;
+        this.#weights = Object.fromEntries(kinds.map((kind) => [kind, weight()])) as never;
     }
 
     get at(): Cursor {
@@ -111,8 +139,25 @@ export class Model {
         }
     }
 
-    #chance(share = 1): boolean {
-        return this.#random() < this.faults * share;
+    #chance(kind: Kind, share = 1): boolean {
+        return this.#random() < this.faults * share * this.#weights[kind];
+    }
+
+    /** Another client of this user signs in, and is the current one. */
+    takeOver(): void {
+        this.takenOver = true;
+        this.#passing = [];
+        for (const link of this.#links) {
+            link.toServer = [];
+            if (!link.cut) {
+                this.#close(link, 4003);
+            }
+        }
+    }
+
+    /** The queue says something; who listens must hear it. */
+    speak(text: string): void {
+        this.#event({ op: "msg", q: room, m: "chat", seq: 0, d: text });
     }
 
     // What the network does.
@@ -121,17 +166,18 @@ export class Model {
         const link: Link = {
             socket,
             greeted: false,
+            resolving: false,
             cid: "",
             following: undefined,
             awaiting: [],
             warmAt: 0,
-            left: new Set(),
+            answered: [0, 0],
             cut: false,
             toServer: [],
             toClient: [],
         };
         this.#links.push(link);
-        this.#tell(link, this.#chance(4) ? 1006 : 0);
+        this.#tell(link, this.#chance("cut", 4) ? 1006 : 0);
     }
 
     write(socket: number, text: string): void {
@@ -160,7 +206,7 @@ export class Model {
             if (link.warmAt <= now) {
                 link.awaiting.splice(0).forEach((follower) => this.#serve(link, follower));
             }
-            if (!link.cut && this.#chance(0.05)) {
+            if (!link.cut && this.#chance("cut", 0.05)) {
                 this.#close(link, 1006); // The wire is cut; answers on their way are lost.
             }
         }
@@ -200,39 +246,50 @@ export class Model {
     }
 
     #misfortune(): void {
-        if (this.#chance(0.03)) {
+        if (this.#chance("lostQueue", 0.03)) {
             this.#loseQueue();
         }
-        if (this.#chance(0.01)) {
+        if (this.#chance("forgotten", 0.01)) {
             // All clients were away for too long.
             this.hasForgotten = true;
             this.#expired = new Set([...this.#expired, ...this.#records.keys()]);
             this.#records.clear();
         }
-        if (this.#chance(0.02)) {
-            this.#session++;
-            this.member = false;
+        if (this.#chance("lostSession", 0.02)) {
+            this.#endSession();
             this.#links.forEach((link) => this.#close(link, 4004));
         }
-        if (this.#chance(0.02)) {
+        if (this.#chance("lostSession", 0.04) && !this.#links.some(({ cut }) => !cut)) {
+            this.#endSession(); // Nobody came back in time.
+        }
+        if (this.#chance("forgotten", 0.02)) {
             this.#known = false;
         }
-        if (this.#chance(0.02)) {
+        if (this.#chance("forgotten", 0.02)) {
             this.#forgotten = this.#seq;
         }
-        if (this.#chance(0.03) && this.member) {
+        if (this.#chance("kick", 0.03) && this.member) {
             this.#leave("kicked");
             for (const link of this.#following) {
                 this.#unfollow(link);
                 this.#tell(link, { op: "left", q: room, why: "kicked" });
             }
         }
-        if (this.#chance(0.03) && this.#exists && !this.member) {
+        if (this.#chance("letIn", 0.03) && this.#exists && !this.member) {
             this.#enter();
-            const current = this.#links.filter(({ greeted, cut }) => greeted && !cut).at(-1);
+            const current = this.#links
+                .filter(({ greeted, resolving, cut }) => greeted && !resolving && !cut)
+                .at(-1);
             if (current) {
                 this.#follow(current, true, { i: undefined, since: undefined });
             }
+        }
+    }
+
+    #endSession(): void {
+        this.#session++;
+        if (this.member) {
+            this.#leave("timeout");
         }
     }
 
@@ -285,6 +342,17 @@ export class Model {
     }
 
     #greet(link: Link, frame: Written): void {
+        if (this.takenOver) {
+            link.greeted = link.resolving = frame["resolve"] === true;
+            if (link.resolving) {
+                link.cid = `cid of ${frame["nonce"] ?? String(frame["cid"]).slice(7)}`;
+                const { resume: _, ...mine } = identity;
+                this.#tell(link, { ...mine, session: 0, cid: link.cid });
+            } else {
+                this.#close(link, 4003);
+            }
+            return;
+        }
         if (frame["resume"] !== undefined && !this.#known) {
             this.#known = true;
             this.hasForgotten = true;
@@ -313,10 +381,13 @@ export class Model {
         }
         link.following ??= { member: false, live: false };
         link.following.member ||= member;
-        if (link.awaiting.length === 0 && this.#chance(6)) {
+        if (link.awaiting.length === 0 && this.#chance("cold", 6)) {
             link.warmAt = this.now + this.#random() * 500;
         }
         if (link.warmAt > this.now || link.awaiting.length > 0) {
+            if (link.awaiting.length === awaitedMax) {
+                this.#answerOvertaken(link, [link.awaiting.shift()?.i]);
+            }
             link.awaiting.push(follower);
         } else {
             this.#serve(link, follower);
@@ -327,10 +398,11 @@ export class Model {
     #serve(link: Link, { i, since, joined }: Follower): void {
         const { following } = link;
         if (!following) {
-            return; // It has changed its mind.
+            this.#answerOvertaken(link, [i]); // It has changed its mind.
+            return;
         }
         const isGone = !this.#exists || (joined ?? this.#inc) < this.#inc;
-        if (isGone || (!following.member && this.#chance(1))) {
+        if (isGone || (!following.member && this.#chance("rejection"))) {
             const code = isGone ? (following.member ? "M2010" : "M2002") : "M2004";
             link.following = undefined;
             this.#tell(
@@ -395,11 +467,16 @@ export class Model {
 
     #request(link: Link, frame: Written): void {
         const i = frame["i"] as number;
-        if (this.#chance(2)) {
+        if (link.resolving && frame.op !== "withdraw") {
+            this.breaches.push(`${frame.op} over a resolve-only connection`);
+            return;
+        }
+        if (frame["n"] !== undefined && this.#chance("silence", 2)) {
             return; // The gateway could not hand it over within its time.
         }
-        if (this.#chance(2)) {
-            this.#tell(link, { op: "retry", i, code: "M2022", after_ms: 100 });
+        if (this.#chance("busy", 4)) {
+            const after_ms = this.#random() < 0.5 ? 100 : 1000;
+            this.#tell(link, { op: "retry", i, code: "M2022", after_ms });
             return;
         }
         switch (frame.op) {
@@ -407,12 +484,13 @@ export class Model {
                 this.#follow(link, false, { i, since: undefined });
                 return;
             case "history":
-                this.#tell(
-                    link,
-                    link.following
-                        ? { op: "history", i, items: [] }
-                        : { op: "err", i, code: "M2003" },
-                );
+                if (link.following && !link.following.live) {
+                    this.#tell(link, { op: "retry", i, code: "M2021", after_ms: 250 });
+                } else {
+                    const known = link.following !== undefined;
+                    const history: ServerFrame = { op: "history", i, items: [] };
+                    this.#tell(link, known ? history : { op: "err", i, code: "M2003" });
+                }
                 return;
             case "unlisten":
                 if (link.following && !link.following.member) {
@@ -421,13 +499,14 @@ export class Model {
                 this.#tell(link, { op: "ok", i });
                 return;
         }
-        if (frame["try"] === 1 && this.#chance(2)) {
+        if (frame["try"] === 1 && this.#chance("refusal", 2)) {
             this.#tell(link, { op: "refused", i, try: 1, code: "M2023" });
         } else if (frame.op === "join" || frame.op === "leave") {
             this.#pass(link, () => {
                 const verdict = this.#decide(link, frame);
                 const joined = this.member ? this.#inc : 0;
-                this.#pass(link, () => this.#answerPassed(link, frame, verdict, joined));
+                const place: Cursor = [frame["inc"] || this.#inc, frame["n"]];
+                this.#pass(link, () => this.#answerPassed(link, frame, verdict, place, joined));
             });
         } else {
             this.#answer(link, i, this.#decide(link, frame));
@@ -435,25 +514,45 @@ export class Model {
     }
 
     #answer(link: Link, i: number, verdict: Verdict | undefined): void {
-        if (verdict && !this.#chance(2)) {
+        if (verdict && !this.#chance("silence", 2)) {
             this.#tell(link, { ...verdict.frame, i } as unknown as ServerFrame);
         }
     }
 
-    /** `joined` is the life of the queue that the user was a member of when it answered. */
-    #answerPassed(link: Link, frame: Written, verdict: Verdict | undefined, joined: number): void {
+    /**
+     * `place` is where it was decided, `joined` the life of the queue that the user was a member of
+     * when it answered.
+     */
+    #answerPassed(
+        link: Link,
+        frame: Written,
+        verdict: Verdict | undefined,
+        place: Cursor,
+        joined: number,
+    ): void {
         const i = frame["i"] as number;
-        if (verdict?.frame.op === "ok" && frame.op === "join" && joined > 0) {
+        const [inc, n] = link.answered;
+        const late = place[0] === inc && place[1] <= n;
+        const ok = verdict?.frame.op === "ok" && !late;
+        if (this.#chance("silence", 2)) {
+            return; // The answer is lost on its way to the gateway.
+        }
+        if (ok && frame.op === "join" && joined > 0) {
             this.#follow(link, true, { i, since: undefined, joined });
             return;
         }
-        if (verdict?.frame.op === "ok" && frame.op === "leave") {
-            if (verdict.fresh || !link.left.has(i)) {
-                this.#unfollow(link);
-            }
-            link.left.add(i);
+        const ends = ok && frame.op === "leave";
+        if (ends) {
+            link.answered = place;
+            this.#unfollow(link);
         }
-        this.#answer(link, i, verdict);
+        if (verdict) {
+            this.#tell(link, { ...verdict.frame, i } as unknown as ServerFrame);
+        }
+        if (ends && joined > 0) {
+            // A leave of long ago, sent again: the user has joined since.
+            this.#follow(link, true, { i: undefined, since: undefined, joined });
+        }
     }
 
     // What the queue does: the first line that fits.
@@ -502,10 +601,10 @@ export class Model {
         if (frame.op === "withdraw") {
             result = no("M2006");
         } else if (frame.op === "join") {
-            result = this.#chance(2) ? no("M2004") : this.#enter();
+            result = this.#chance("rejection", 2) ? no("M2004") : this.#enter();
         } else if (frame.op === "leave") {
             result = this.member ? this.#leave("left") : no("M2003");
-        } else if (!maySend || this.#chance(1)) {
+        } else if (!maySend || this.#chance("rejection")) {
             result = no(maySend ? "M2004" : "M2003");
         } else if (frame.op === "send") {
             this.#event({ op: "msg", q: room, m: "chat", seq: 0, from: user, d: frame["d"] });
