@@ -504,7 +504,13 @@ void Gateway::synchronise(const queue::Subscribed& subscribed, Context& ctx) {
     if (replica->at() != before) {
         serve_again(*replica, before, ctx);
     }
-    for (const auto& follower : replica->take_waiting()) {
+    // Who joined an earlier history comes last: that must not end what the same connection is given
+    // of this one.
+    std::vector<Follower> waiting = replica->take_waiting();
+    std::stable_partition(waiting.begin(), waiting.end(), [&](const Follower& follower) {
+        return follower.joined.value == 0 || follower.joined >= replica->at().inc;
+    });
+    for (const auto& follower : waiting) {
         serve(*replica, follower, ctx);
         finish(follower.connection, ctx);
     }

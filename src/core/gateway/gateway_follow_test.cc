@@ -273,6 +273,19 @@ TEST_CASE("a late OK of a join to the history before leaves the stream of the pr
     }
 }
 
+TEST_CASE("of joins to two histories that wait together the younger one is welcomed") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    room.join(alice, 4);
+    room.queue.begin(Inc{8});
+    room.join(alice, 5);
+    room.queue.answer();
+    CHECK(has(alice.next(), R"("op":"joined","i":5,"q":"/room/1","member":true,"at":[8,2])"));
+    CHECK(alice.next() == R"({"op":"err","i":4,"code":"M2010","outcome":"unknown"})");
+    room.queue.post("9");
+    CHECK(has(alice.next(), R"("op":"msg")"));
+}
+
 TEST_CASE("with a new history memberships of the one before end") {
     ListenedRoom room;
     TestPeer& alice = room.bench.user("alice");
