@@ -111,8 +111,15 @@ private:
         if (!is_member_) {
             complain(change, "left, and was not in it");
         } else if (!change.is_end) {
-            require_all(change, change.order);
+            // Who is out with its session was on its way out when the next one began.
+            require_all(change,
+                        is_online_ ? std::min(change.order, end_of(session_)) : change.order);
         }
+    }
+
+    [[nodiscard]] std::uint64_t end_of(SessionId session) const {
+        const auto found = std::ranges::find(sessions_, session, &Session::id);
+        return found == sessions_.end() ? 0 : found->ended;
     }
 
     void begin(const MemberChange& change) {
