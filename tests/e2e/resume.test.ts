@@ -182,12 +182,14 @@ async function restart(end: (server: Server) => Promise<void>) {
 
     network.refuse();
     await end(first);
+    await status(alice.m, ({ state }) => state !== "online");
+    const typed = alice.chat.send("while it was away").catch((error: unknown) => error);
     const second = await serverOfTest({ folder: first.folder });
     target = second.client;
     network.heal();
     await within(back, () => `a join of the new queue; ${JSON.stringify(alice.m.status)}`);
     sessions.push(alice.m.session);
-    return { alice, room, second, incs, sessions, resets };
+    return { alice, room, second, incs, sessions, resets, typed };
 }
 
 for (const [name, end] of [
@@ -195,10 +197,13 @@ for (const [name, end] of [
     ["killed", (server: Server) => server.crash()],
 ] as const) {
     test(`after its server was ${name} and started again a client is told, and goes on`, async () => {
-        const { alice, room, second, incs, sessions, resets } = await restart(end);
+        const { alice, room, second, incs, sessions, resets, typed } = await restart(end);
         expect(resets).toEqual(["gone"]);
         expect(incs.at(-1)).toBeGreaterThan(incs[0] as number);
         expect(sessions[1]).not.toBe(sessions[0]);
+        // What had never left the client goes to the room that there is.
+        const said = await within(Promise.resolve(typed), "a verdict of what was typed");
+        expect(said).toMatchObject({ seq: expect.any(Number) });
         // Nothing of the old room is shown as if it were still so.
         expect(alice.resumes).toEqual([]);
         expect(alice.scores.get("klara")).toBeUndefined();
