@@ -27,7 +27,7 @@ Sessions check_sessions(const History& history, Breaches& out) {
     for (const SessionChange& change : history.sessions) {
         auto& of_user = sessions[change.user];
         const auto complain = [&](std::string_view what) {
-            out.push_back(fmt::format("PRESENCE session {:x} of {} {}", change.session.value,
+            out.push_back(fmt::format("PRESENCE session {} of {} {}", change.session.value,
                                       history.user_names.at(change.user), what));
         };
         const bool is_open = !of_user.empty() && of_user.back().ended == UINT64_MAX;
@@ -78,7 +78,7 @@ public:
 
 private:
     void complain(const MemberChange& change, std::string_view what) {
-        out_.push_back(fmt::format("PRESENCE {} of {} at ({:x},{}): {}, session {:x}",
+        out_.push_back(fmt::format("PRESENCE {} of {} at ({},{}): {}, session {}",
                                    history_.user_names.at(change.user),
                                    history_.queue_names.at(change.queue), change.at.inc.value,
                                    change.at.seq, what, change.session.value));
@@ -137,7 +137,7 @@ private:
     void require_all(const MemberChange& change, std::uint64_t end) {
         for (const Session& session : sessions_) {
             if (joined_ < session.began && session.ended < end && !shown_.contains(session.id)) {
-                complain(change, fmt::format("session {:x} was never shown", session.id.value));
+                complain(change, fmt::format("session {} was never shown", session.id.value));
             }
         }
     }
@@ -174,7 +174,7 @@ void check_presence(const History& history, Breaches& out) {
         if (found == decided.end() || found->second->is_member != shown.is_member ||
             found->second->is_online != shown.is_online) {
             out.push_back(fmt::format(
-                "PRESENCE {} of {} at ({:x},{}) is shown {}, which was not decided",
+                "PRESENCE {} of {} at ({},{}) is shown {}, which was not decided",
                 history.user_names.at(shown.user), history.queue_names.at(shown.queue),
                 shown.at.inc.value, shown.at.seq,
                 !shown.is_member ? "gone" : (shown.is_online ? "on line" : "off line")));
@@ -211,7 +211,7 @@ void check_users(const History& history, Breaches& out) {
             } else if (queue == history.ending.queues.end() || queue->at.inc != joined.inc ||
                        std::ranges::find(queue->members, user.user, &Ending::Member::user) ==
                            queue->members.end()) {
-                out.push_back(fmt::format("MEMBERS {} believes that it is in {} ({:x})", name,
+                out.push_back(fmt::format("MEMBERS {} believes that it is in {} ({})", name,
                                           history.queue_names.at(joined.queue), joined.inc.value));
             }
         }
@@ -262,10 +262,10 @@ void check_members(const History& history, Breaches& out) {
             const bool believes =
                 std::ranges::find(client.member_of, queue.queue) != client.member_of.end();
             if (is_member != believes) {
-                out.push_back(fmt::format("MEMBERS client {} believes that it is {} {}, and is {}",
-                                          client.life, believes ? "in" : "not in",
-                                          history.queue_names.at(queue.queue),
-                                          is_member ? "in it" : "not"));
+                out.push_back(
+                    fmt::format("MEMBERS {} believes that it is {} {}, and is {}",
+                                history.life_name(client.life), believes ? "in" : "not in",
+                                history.queue_names.at(queue.queue), is_member ? "in it" : "not"));
             }
         }
         std::vector<Ending::Presence> members;
@@ -275,8 +275,8 @@ void check_members(const History& history, Breaches& out) {
         for (const auto& reader : history.ending.readers) {
             if (reader.queue == queue.queue &&
                 !std::ranges::is_permutation(reader.members, members)) {
-                out.push_back(fmt::format("MEMBERS reader {} has {} members of {}, the owner {}",
-                                          reader.life, reader.members.size(),
+                out.push_back(fmt::format("MEMBERS {} has {} members of {}, the owner {}",
+                                          history.life_name(reader.life), reader.members.size(),
                                           history.queue_names.at(queue.queue), members.size()));
             }
         }

@@ -15,7 +15,7 @@ using Place = std::pair<QueueIndex, Cursor>;
 using Stream = std::pair<LifeIndex, QueueIndex>;
 
 std::string text(const History& history, QueueIndex queue, Cursor at) {
-    return fmt::format("{} ({:x},{})", history.queue_names.at(queue), at.inc.value, at.seq);
+    return fmt::format("{} ({},{})", history.queue_names.at(queue), at.inc.value, at.seq);
 }
 
 // Returns the reads of each reader of each queue, in order.
@@ -57,7 +57,8 @@ void check_no_gap(const History& history, Breaches& out) {
     for (const auto& [stream, reads] : streams_of(history)) {
         Cursor cursor;
         const auto complain = [&](const Read& read, std::string_view what) {
-            out.push_back(fmt::format("I2 reader {} at {} {} ({:x},{}) after {}", stream.first,
+            out.push_back(fmt::format("I2 {} at {} {} ({},{}) after {}",
+                                      history.life_name(stream.first),
                                       text(history, read.queue, cursor), what, read.at.inc.value,
                                       read.at.seq, read.prev));
         };
@@ -133,8 +134,8 @@ void check_verdicts(const History& history, Breaches& out) {
                 fmt::format("I5 request {} got {} verdicts", asked.ref, asked.verdict_count));
         }
         if (asked.verdict_count == 0 && !history.is_life_over.at(asked.life)) {
-            out.push_back(
-                fmt::format("I5 request {} of client {} got no verdict", asked.ref, asked.life));
+            out.push_back(fmt::format("I5 request {} of {} got no verdict", asked.ref,
+                                      history.life_name(asked.life)));
         }
         if (asked.verdict_count == 0 || !is_told_by_effects(asked)) {
             continue;
@@ -174,7 +175,7 @@ void check_dead_is_dead(const History& history, Breaches& out) {
     for (const Emitted& emitted : history.emitted) {
         Inc& inc = youngest[emitted.queue];
         if (emitted.inc < inc) {
-            out.push_back(fmt::format("I7 {} of inc {:x} still speaks after {:x}",
+            out.push_back(fmt::format("I7 {} of inc {} still speaks after {}",
                                       history.queue_names.at(emitted.queue), emitted.inc.value,
                                       inc.value));
         }
@@ -353,7 +354,7 @@ void check_no_silent_loss(const History& history, Breaches& out) {
                 });
                 if (!is_marked) {
                     out.push_back(
-                        fmt::format("I14 reader {} was never given {}", stream.first,
+                        fmt::format("I14 {} was never given {}", history.life_name(stream.first),
                                     text(history, stream.second, {jump.inc, lost->first})));
                 }
             }
@@ -368,15 +369,15 @@ void check_liveness(const History& history, Breaches& out) {
     }
     for (const auto& reader : history.ending.readers) {
         if (reader.at != ends[reader.queue]) {
-            out.push_back(fmt::format("LIVENESS reader {} ends at {}, the owner at seq {}",
-                                      reader.life, text(history, reader.queue, reader.at),
-                                      ends[reader.queue].seq));
+            out.push_back(fmt::format(
+                "LIVENESS {} ends at {}, the owner at seq {}", history.life_name(reader.life),
+                text(history, reader.queue, reader.at), ends[reader.queue].seq));
         }
     }
     for (const auto& client : history.ending.clients) {
         if (client.waiting_count != 0) {
-            out.push_back(fmt::format("LIVENESS client {} ends with {} open requests", client.life,
-                                      client.waiting_count));
+            out.push_back(fmt::format("LIVENESS {} ends with {} open requests",
+                                      history.life_name(client.life), client.waiting_count));
         }
     }
 }

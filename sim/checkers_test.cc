@@ -363,17 +363,17 @@ TEST_CASE("MEMBERS: one without a session, one whom nobody notes, one who is off
 TEST_CASE("MEMBERS: a client, a user queue and a reader that believe something else are found") {
     History history = good_history();
     history.ending.clients[0].member_of.clear();
-    CHECK(finds(history, "MEMBERS client "));
+    CHECK(finds(history, "MEMBERS life 0 believes"));
 
     history = good_history();
     history.ending.queues[0].members.clear();
     history.ending.readers[0].members.clear();
-    CHECK(finds(history, "MEMBERS client "));
+    CHECK(finds(history, "MEMBERS life 0 believes"));
     CHECK(finds(history, "MEMBERS /user/alice believes"));
 
     history = good_history();
     history.ending.readers[0].members.clear();
-    CHECK(finds(history, "MEMBERS reader "));
+    CHECK(finds(history, "MEMBERS life 0 has"));
 
     history = good_history();
     history.ending.users[0].joined[0].inc = Inc{};

@@ -204,8 +204,9 @@ struct Ending {
 };
 
 struct History {
-    std::vector<Asked> asked;        ///< by ref - 1
-    std::vector<bool> is_life_over;  ///< by LifeIndex: it was killed, and owes nothing
+    std::vector<Asked> asked;             ///< by ref - 1
+    std::vector<bool> is_life_over;       ///< by LifeIndex: it was killed, and owes nothing
+    std::vector<std::string> life_names;  ///< by LifeIndex, as the trace calls them; may be empty
     std::vector<Applied> applied;
     std::vector<Shown> shown;
     std::vector<Snapshot> snapshots;
@@ -230,6 +231,11 @@ struct History {
     std::vector<std::string> queue_names;
     std::vector<std::string> user_names;
     std::vector<std::string> mount_names;
+
+    /// Returns what people call a life: "client3" where its name is known, else "life 7".
+    [[nodiscard]] std::string life_name(LifeIndex life) const {
+        return life < life_names.size() ? life_names[life] : "life " + std::to_string(life);
+    }
 
     [[nodiscard]] QueueIndex queue(std::string_view name) { return index(queue_names, name); }
     [[nodiscard]] UserIndex user(std::string_view name) { return index(user_names, name); }

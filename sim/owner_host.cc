@@ -118,11 +118,11 @@ void OwnerHost::note_reply(const actor::Message* input, const queue::OpReply& re
     const RequestRef ref = send != nullptr  ? ref_in(send->data.bytes())
                            : set != nullptr ? ref_in(set->changes.front().value.bytes())
                                             : 0;
-    world_.trace.line(
-        name_, "{} of {} n {} inc {:x} cep {} body {} request {}: verdict {} {} at {}",
-        reply.queue.text(), op->sender.user.text(), op->number, op->inc.value,
-        op->sender.cep.counter, op->body.index(), ref, static_cast<int>(verdict.kind),
-        verdict.kind == queue::Verdict::Kind::ok ? "" : label(verdict.code), verdict.at.seq);
+    world_.trace.line(name_, "{} of {} n {} inc {} cep {} body {} request {}: verdict {} {} at {}",
+                      reply.queue.text(), op->sender.user.text(), op->number, op->inc.value,
+                      op->sender.cep.counter, op->body.index(), ref, static_cast<int>(verdict.kind),
+                      verdict.kind == queue::Verdict::Kind::ok ? "" : label(verdict.code),
+                      verdict.at.seq);
     if (verdict.kind != queue::Verdict::Kind::ok || verdict.at.inc.value == 0) {
         return;
     }

@@ -61,6 +61,7 @@ void Player::start() {
     History& history = world_.history;
     life_ = static_cast<LifeIndex>(history.is_life_over.size());
     history.is_life_over.push_back(false);
+    history.life_names.push_back(fmt::format("{} (life {})", name_, life_));
     world_.trace.line(name_, "begins life {} as {}", life_, place_.user);
     client_ = std::make_unique<client::Client>(
         client::Settings{.server_count = place_.gateway_count,
@@ -154,7 +155,7 @@ void Player::act(const client::Action& action) {
         world_.trace.line(name_, "closes its socket ({})", close->close_code);
         if (close->close_code == breach_code) {
             world_.history.breaches.push_back(
-                fmt::format("I2 client {} was told what cannot be", life_));
+                fmt::format("I2 {} was told what cannot be", world_.history.life_name(life_)));
         }
         close_line(wire_->close(close->close_code));
     } else if (const auto* sent = std::get_if<client::SendFrame>(&action)) {
@@ -376,7 +377,7 @@ void Player::note_place(std::string_view queue, Read::Kind kind, Cursor at, bool
     read.at = at;
     read.is_unknown = is_unknown;
     world_.history.reads.push_back(read);
-    world_.trace.line(name_, "{} {} at ({:x},{})",
+    world_.trace.line(name_, "{} {} at ({},{})",
                       kind == Read::Kind::joined ? "joined" : "is reset in", queue, at.inc.value,
                       at.seq);
     if (at.inc.value != 0) {

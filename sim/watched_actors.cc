@@ -85,7 +85,7 @@ private:
             change.is_online = member->is_online;
             change.session = member->session;
         }
-        world_.trace.line("member", "{} in {} at {}: {} {} session {:x}", user.text(), name.text(),
+        world_.trace.line("member", "{} in {} at {}: {} {} session {}", user.text(), name.text(),
                           at_.seq, change.is_member ? "is in" : "is not in",
                           change.is_online ? "on line" : "off line", change.session.value);
         history.member_changes.push_back(change);
@@ -150,7 +150,7 @@ private:
         change.is_by_backend = is_by_backend;
         change.away_for = ctx.now - away_since_;
         change.order = history.next_order();
-        world_.trace.line("session", "{:x} of {} {}", session_.value, ctx.self().text(),
+        world_.trace.line("session", "{} of {} {}", session_.value, ctx.self().text(),
                           begins ? "begins" : "ends");
         history.sessions.push_back(change);
     }

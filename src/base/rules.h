@@ -2,7 +2,7 @@
 
 namespace muster {
 
-/// Rules of the protocol (GUARANTEES.md section 6) that can be switched off, one by one: but only
+/// Rules that the protocol was designed by (R1 to R31) that can be switched off, one by one: but only
 /// in `sim_canaries`, the program with which a test shows that the simulator misses each of them.
 /// In every other program all hold, and the compiler sees that.
 struct Rules {
