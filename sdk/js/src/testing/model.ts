@@ -1,3 +1,4 @@
+// Long because: it is a whole server, and a test must be able to reach into each of its parts.
 /**
  * A model of the server for one room and one user, with all the faults that the guarantees speak
  * of: lost requests, lost answers, cuts, refusals, holes, a lost queue, a lost session, a forgotten
