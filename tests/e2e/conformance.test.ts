@@ -5,11 +5,11 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { playForClient, ProgramApp, SdkApp } from "./conformance_client.ts";
 import { playAgainstServer, type ServerUnderTest } from "./conformance_server.ts";
 import { type Transcript, transcriptOf } from "./conformance_script.ts";
-import { binary, repository, type Server, serverOfFile, type ServerOptions, serverOfTest } from "./server.ts";
+import { binary, repository, Server, type ServerOptions, serverOfTest, temporaryFolder } from "./server.ts";
 
 const kit = join(repository, "tests/conformance");
 const args = ["--config", join(kit, "muster.toml")];
@@ -66,16 +66,30 @@ test("the page on the kit shows a transcript as it is", () => {
     expect(page).toContain(`$ cat tests/conformance/server/numbers_hole.txt\n${text}\`\`\`\n`);
 });
 
-describe("a server", async () => {
+describe("a server", () => {
     const foreign = foreignServer();
-    const refuse = () => Promise.reject(new Error("others use this server: say what is needed"));
-    const shared =
-        foreign ??
-        underTest(await serverOfFile({ dev: false, args }), { stop: refuse, restart: refuse });
+    // Of all transcripts that need none of their own. Started by the first of them that runs: who
+    // tries a client needs no server.
+    const folder = join(temporaryFolder(), "data"); // Gone after the server's end.
+    let starting: Promise<Server> | undefined;
+    afterAll(async () => await (await starting)?.finish());
+    const sharedServer = async () => {
+        const refuse = () => Promise.reject(new Error("others use this server: say what is needed"));
+        starting ??= Server.start({ dev: false, args, folder });
+        const server = await starting;
+        onTestFinished(({ task }) => {
+            if (task.result?.state === "fail" || !server.isAlive) {
+                console.error(server.failure(`after "${task.name}"`).message);
+            }
+        });
+        return underTest(server, { stop: refuse, restart: refuse });
+    };
     for (const [name, transcript] of transcripts("server")) {
         const { title, needs } = transcript;
         test.skipIf(foreign && needs.length > 0)(`${name}: ${title}`, async () => {
-            await playAgainstServer(transcript, needs.length > 0 ? await ownServer(needs) : shared);
+            const server =
+                needs.length > 0 ? await ownServer(needs) : (foreign ?? (await sharedServer()));
+            await playAgainstServer(transcript, server);
         });
     }
 });
