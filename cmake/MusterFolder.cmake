@@ -16,8 +16,8 @@
 # empty library that hands its dependencies on.
 
 add_custom_target(fuzzers)     # All libFuzzer programs.
-add_custom_target(benchmarks)  # All *_bench.cc programs.
-add_custom_target(product)     # What a release hands out; see muster_program().
+add_custom_target(benchmarks)  # All *_bench.cc programs, and what `make bench` runs besides.
+add_custom_target(product)     # What a release hands out.
 
 # src/core/ring -> muster_core_ring
 function(muster_target_name folder result)
@@ -164,7 +164,6 @@ function(muster_program name)
     muster_resolve(depends ${arg_DEPENDS})
     target_link_libraries(${name} PRIVATE ${depends})
     muster_apply_flags(${name})
-    add_dependencies(product ${name})
 endfunction()
 
 # Each folder of `folder` that has .cc files is one small program of a user.
