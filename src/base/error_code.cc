@@ -44,8 +44,9 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The user opened a second tab or device: the newer connection took this one's place or, where "
      "session.logins is oldest, the older one keeps it (`busy` in the reason). If it goes on in "
      "circles, two programs share one user and each of them reconnects by itself.",
-     "Do not reconnect by itself: tell the user. For several devices at once set session.logins to "
-     "devices, and session.devices_max to as many as may be."},
+     "Do not reconnect by itself: tell the user; after `busy`, try again after 40 s: a connection "
+     "that died without a word is noticed only then. For several devices at once set "
+     "session.logins to devices, and session.devices_max to as many as may be."},
     {ErrorCode::session_lost, "session_lost", no_http, retryable,
      "The server no longer knows this session: the user has to log in again.",
      "The node that held the session was lost, and it had no backup.",
@@ -124,8 +125,12 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The server takes no new connection now: more come than it admits.",
      "Many clients connect at once after an outage, or an address or a gateway is at its limit of "
      "connections that have not logged in.",
-     "Wait as long as Retry-After or retry_ms says, then try again; the SDKs do. If it lasts, raise "
-     "`gateway.max_connections`, or run another server for a part of the users."},
+     "Wait as long as Retry-After or retry_ms says, then try again; the SDKs do. Operators: the "
+     "log's overload line says which limit it is. Too many sign in (or come) at once: "
+     "`gateway.login_rate` and `gateway.resume_rate`. Too many have not signed in yet: "
+     "`gateway.unknown_max` or, for bots or users behind one address, "
+     "`gateway.unknown_of_address_max`. Above `gateway.max_connections` clients wait, without a "
+     "line, to be accepted: raise it, or run another server for a part of the users."},
     {ErrorCode::not_connected, "not_connected", no_http, retryable,
      "There was no connection in time, so nothing was sent.",
      "The client was offline for longer than the request was allowed to wait.",
@@ -172,13 +177,16 @@ constexpr auto registry = std::to_array<ErrorInfo>({
     {ErrorCode::gone, "gone", 410, not_retryable,
      "The queue that this operation was meant for no longer exists; one of the same name may be "
      "there, with a new history.",
-     "It was deleted and created anew, or its node was lost and it had no backup.",
+     "It was deleted, gone for being empty, or the server was restarted.",
      "Read the state again (the client gets a reset), join again, then decide whether to repeat: "
      "whether the operation took effect before the end is unknown."},
     {ErrorCode::expired, "expired", no_http, not_retryable,
      "The server no longer remembers what became of this operation: its outcome is unknown.",
-     "The client was away for longer than 24 hours, or its resume token was refused (M1010).",
-     "Read the state and look whether it took effect; repeat it as a new operation if not."},
+     "The client was away for longer than 24 hours, or its resume token was refused (M1010). Or a "
+     "client of your own began a history with another number than 1, or was one of more than 4,096 "
+     "that the queue forgets.",
+     "Read the state and look whether it took effect; repeat it as a new operation if not. A client "
+     "of your own goes on as a new client: no resume and cid, a new nonce, numbers from 1."},
     {ErrorCode::differs, "differs", 409, not_retryable,
      "A queue or mount of this name is there already, with another definition.",
      "Two programs create it with different templates or mounts, or the template changed since.",
@@ -196,7 +204,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "queue, without a hole."},
     {ErrorCode::retry, "retry", 503, retryable,
      "The queue cannot answer at this moment; nothing is decided yet.",
-     "It is being moved to another node (at most 50 ms when planned), or its node is starting.",
+     "It is being moved to another node (at most 50 ms when planned), its node is starting, or the "
+     "operation names an inc that never was.",
      "Send the same again after after_ms, under the same number or Idempotency-Key."},
     {ErrorCode::busy, "busy", 429, retryable, "Too much at once: the operation was not taken.",
      "More than 40 operations per second from one connection (80 in a burst), more than the "
