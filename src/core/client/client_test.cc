@@ -259,7 +259,7 @@ TEST_CASE("retry_ms in the text of a close is obeyed") {
     Bench bench;
     bench.step(Start{});
     bench.step(SocketClosed{
-        .socket = bench.socket(), .close_code = 1013, .detail = "M1033 overload: retry_ms=9000"});
+        .socket = bench.socket(), .close_code = 1013, .detail = "M1033 overload: too many sign in at once; retry_ms=9000"});
     CHECK(bench.only<StatusChanged>()->retry_in == 9s);
     CHECK(bench.only<StatusChanged>()->reason == ErrorCode::overload);
 }

@@ -344,16 +344,18 @@ bool Connection::admit(Admission::Kind kind, Context& ctx) {
 
 // Closes the connection of a client that is to come back in `wait`.
 void Connection::put_off(Duration wait, Context& ctx) {
-    ctx.note(Note::Kind::put_off, id(), user_, "too many sign in at once");
+    static constexpr std::string_view why = "too many sign in at once";
+    ctx.note(Note::Kind::put_off, id(), user_, why);
     const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
     if (encoding() == Encoding::proto_tcp) {
         wire::ByeFrame bye;
         bye.code = ErrorCode::overload;
+        bye.detail = why;
         bye.retry_ms = static_cast<std::uint32_t>(wait_ms);
         end(encode(bye, encoding(), ctx.work.encoded), ctx);
         return;
     }
-    close(ErrorCode::overload, fmt::format("retry_ms={}", wait_ms), ctx);
+    close(ErrorCode::overload, fmt::format("{}; retry_ms={}", why, wait_ms), ctx);
 }
 
 Result<UserId> Connection::identify(const wire::ClientFrame& frame, Context& ctx) {
