@@ -1,21 +1,31 @@
 #include "app/server/note_line.h"
 
-#include <string_view>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace muster::server {
 namespace {
 
+using observe::LogEvent;
+using observe::LogField;
+using Kind = gateway::Note::Kind;
+
+constexpr std::string_view put_off_text = "Clients were asked to come back later";
+
 struct NoteLine {
-    observe::LogEvent event;
+    LogEvent event;
     std::string_view text;
 };
 
-NoteLine line_of(gateway::Note::Kind kind) {
-    using Kind = gateway::Note::Kind;
-    using observe::LogEvent;
+NoteLine line_of(Kind kind) {
     switch (kind) {
         case Kind::login_refused: return {LogEvent::login_refused, "A sign-in was refused"};
-        case Kind::put_off: return {LogEvent::overload, "A client was asked to come back later"};
+        case Kind::put_off:
+        case Kind::upgrade_put_off:
+        case Kind::crowded_out: return {LogEvent::overload, put_off_text};
         case Kind::abuse: return {LogEvent::abuse, "A client was closed for abuse"};
         case Kind::slow: return {LogEvent::slow_client, "A client was closed as too slow"};
         case Kind::origin_refused:
@@ -26,18 +36,64 @@ NoteLine line_of(gateway::Note::Kind kind) {
     return {LogEvent::abuse, "A client did something that has no name"};
 }
 
+// Returns where what is counted of this kind stands, or nothing where each has a line of its own.
+std::optional<std::size_t> place_of(Kind kind) {
+    switch (kind) {
+        case Kind::put_off: return 0;
+        case Kind::upgrade_put_off: return 1;
+        case Kind::crowded_out: return 2;
+        case Kind::login_refused:
+        case Kind::abuse:
+        case Kind::slow:
+        case Kind::origin_refused:
+        case Kind::second_address: break;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
-void write_note(observe::LogWriter& log, const ShardNote& noted) {
-    const NoteLine line = line_of(noted.note.kind);
-    if (noted.note.user.text().empty()) {
-        log.write(line.event, line.text, {{"peer", noted.peer}, {"detail", noted.note.detail}});
-    } else {
-        log.write(line.event, line.text,
-                  {{"user", noted.note.user.text()},
-                   {"peer", noted.peer},
-                   {"detail", noted.note.detail}});
+void NoteLines::take(const ShardNote& noted, Instant now) {
+    const gateway::Note& note = noted.note;
+    if (const auto place = place_of(note.kind)) {
+        Counted& counted = counted_[*place];
+        counted.count += note.count;
+        counted.peer = noted.peer;
+        counted.detail = note.detail;
+        tell(counted, now);
+        return;
     }
+    std::vector<LogField> fields;
+    if (!note.user.text().empty()) {
+        fields.emplace_back("user", note.user.text());
+    }
+    fields.emplace_back("peer", noted.peer);
+    if (!note.queue.text().empty()) {
+        fields.emplace_back("queue", note.queue.text());
+    }
+    if (!note.mount.text().empty()) {
+        fields.emplace_back("mount", note.mount.text());
+    }
+    fields.emplace_back("detail", note.detail);
+    const NoteLine line = line_of(note.kind);
+    write_(line.event, line.text, fields);
+}
+
+void NoteLines::time_passed(Instant now) {
+    for (Counted& counted : counted_) {
+        tell(counted, now);
+    }
+}
+
+void NoteLines::tell(Counted& counted, Instant now) {
+    if (counted.count == 0 || now < counted.not_before) {
+        return;
+    }
+    const std::array fields{LogField{"count", counted.count}, LogField{"peer", counted.peer},
+                            LogField{"detail", counted.detail}};
+    write_(LogEvent::overload, put_off_text, fields);
+    counted.count = 0;
+    counted.not_before = now < Instant::max() - interval ? now + interval : now;
 }
 
 }  // namespace muster::server

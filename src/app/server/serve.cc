@@ -128,10 +128,11 @@ Result<std::vector<std::unique_ptr<ShardThread>>> make_shards(
 class Service {
 public:
     Service(boost::asio::io_context& io, Switchboard& switchboard, ServiceSite& site,
-            observe::LogWriter& log)
+            observe::LogWriter& log, NoteLines& note_lines)
         : switchboard_(switchboard),
           site_(site),
           log_(log),
+          note_lines_(note_lines),
           bell_(io, dup(switchboard.bell_of_service().fd())),
           signals_(io, SIGTERM, SIGINT),
           timer_(io) {}
@@ -177,6 +178,7 @@ private:
         timer_.async_wait([this](const auto& error) {
             if (!error) {
                 site_.time_passed(runtime::monotonic_now());
+                note_lines_.time_passed(runtime::monotonic_now());
                 log_.flush();
                 keep_house();
             }
@@ -186,6 +188,7 @@ private:
     Switchboard& switchboard_;
     ServiceSite& site_;
     observe::LogWriter& log_;
+    NoteLines& note_lines_;
     boost::asio::posix::stream_descriptor bell_;
     boost::asio::signal_set signals_;
     boost::asio::steady_timer timer_;
@@ -307,8 +310,11 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
         log->write(observe::LogEvent::recording_failed, "A recording cannot go on",
                    {{"shard", failed.shard.value}, {"reason", failed.reason}});
     });
-    service_site.on_note([&](const ShardNote& noted) { write_note(*log, noted); });
-    Service service(io, switchboard, service_site, *log);
+    NoteLines note_lines(
+        [&](auto event, auto text, auto fields) { log->write(event, text, fields); });
+    service_site.on_note(
+        [&](const ShardNote& noted) { note_lines.take(noted, runtime::monotonic_now()); });
+    Service service(io, switchboard, service_site, *log, note_lines);
     for (const auto& shard : *shards) {
         shard->start();
     }
@@ -331,6 +337,7 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     for (const auto& shard : *shards) {
         shard->join();
     }
+    note_lines.time_passed(Instant::max());
     if (recordings->are_on()) {
         log->write(observe::LogEvent::recording_ended,
                    is_recording_complete ? "The recording is complete"

@@ -117,12 +117,13 @@ void Connection::time_passed(Context& ctx) {
 }
 
 void Connection::do_what_is_due(Context& ctx) {
+    const Limits& limits = ctx.settings.limits;
     switch (state_) {
         case State::awaiting_request: end(SharedText{}, ctx); break;
         case State::awaiting_hello: close(ErrorCode::hello_timeout, {}, ctx); break;
         case State::attaching:
         case State::fencing:
-            if (ctx.now < since_ + ctx.settings.limits.attach_time) {
+            if (ctx.now < since_ + limits.attach_time) {
                 ask(ctx);
             } else {
                 close(ErrorCode::overload, "the sign-in took too long", ctx);
@@ -135,7 +136,7 @@ void Connection::do_what_is_due(Context& ctx) {
             if (ctx.now >= token_ends_) {
                 close(ErrorCode::token_expired, {}, ctx);
             } else if (outgoing_.is_too_old(ctx)) {
-                close_slow({}, {}, ctx);
+                close_slow(outgoing_.oldest(limits), ctx);
             } else {
                 look_after_silence(ctx);
             }

@@ -229,7 +229,7 @@ private:
     [[nodiscard]] bool take_idle_frame(Context& ctx);
     void check(Outgoing::Outcome outcome, const QueueName& queue, const MountName& mount,
                Context& ctx);
-    void close_slow(const QueueName& queue, const MountName& mount, Context& ctx);
+    void close_slow(const Outgoing::Excess& excess, Context& ctx);
     void tell(const user::Told& told, Context& ctx);
     void say_gone(const QueueName& queue, Context& ctx);
     SigningIn& signing_in();

@@ -108,7 +108,7 @@ void Connection::upgrade(std::string_view query, Context& ctx) {
     }
     if (const auto wait = ctx.admission.refuses_all(ctx.now, ctx.settings.limits, ctx.rng)) {
         ++ctx.counters.resumes_put_off;
-        ctx.note(Note::Kind::put_off, id(), {}, "too many clients come at once");
+        ctx.note(Note::Kind::upgrade_put_off, id(), {}, "too many clients come at once");
         wire::HttpRefusal refusal{503, "too many clients come at once", ErrorCode::overload};
         refusal.retry_after_s =
             static_cast<std::uint16_t>(std::chrono::ceil<std::chrono::seconds>(*wait).count());

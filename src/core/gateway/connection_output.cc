@@ -72,21 +72,26 @@ void Connection::put_replay(const QueueName& queue, const queue::EventPtr& event
 void Connection::check(Outgoing::Outcome outcome, const QueueName& queue, const MountName& mount,
                        Context& ctx) {
     if (outcome == Outgoing::Outcome::too_slow) {
-        close_slow(queue, mount, ctx);
+        close_slow({queue, mount, outgoing_.limit_passed(ctx.settings.limits)}, ctx);
     }
 }
 
-void Connection::close_slow(const QueueName& queue, const MountName& mount, Context& ctx) {
-    ctx.missed.push_back(
-        Missed{.connection = id(), .queue = queue, .mount = mount, .has_closed = true});
-    close(ErrorCode::slow, {}, ctx);
+void Connection::close_slow(const Outgoing::Excess& excess, Context& ctx) {
+    ctx.missed.push_back(Missed{
+        .connection = id(), .queue = excess.queue, .mount = excess.mount, .has_closed = true});
+    ctx.note(Note{.kind = Note::Kind::slow,
+                  .connection = id(),
+                  .user = user_,
+                  .detail = excess.limit,
+                  .queue = excess.queue,
+                  .mount = excess.mount});
+    close(ErrorCode::slow, excess.limit, ctx);
 }
 
 void Connection::close(ErrorCode code, std::string_view detail, Context& ctx) {
     count_close(code, ctx.counters);
-    if (code == ErrorCode::abuse || code == ErrorCode::slow) {
-        ctx.note(code == ErrorCode::slow ? Note::Kind::slow : Note::Kind::abuse, id(), user_,
-                 detail);
+    if (code == ErrorCode::abuse) {
+        ctx.note(Note::Kind::abuse, id(), user_, detail);
     }
     if (state_ == State::awaiting_request) {
         end(SharedText{}, ctx);  // HTTP has no frame that says why.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -78,8 +79,16 @@ struct Context {
 
     void note(Note::Kind kind, ConnectionId connection, const UserId& user,
               std::string_view detail) {
+        note(Note{kind, connection, user, std::string(detail), {}, {}});
+    }
+    void note(Note noted) {
+        const auto same = std::ranges::find(notes, noted.kind, &Note::kind);
+        if (is_counted(noted.kind) && same != notes.end()) {
+            same->count += noted.count;
+            return;
+        }
         if (notes.size() < notes_max) {
-            notes.push_back(Note{kind, connection, user, std::string(detail)});
+            notes.push_back(std::move(noted));
         }
     }
 

@@ -30,7 +30,7 @@ void Gateway::open(const Opened& opened, Context& ctx) {
     if (opened.unknown > limits.unknown_max ||
         opened.unknown_of_address > limits.unknown_of_address_max) {
         ++counters_.crowded_out;
-        ctx.note(Note::Kind::put_off, opened.connection, {}, "too many have not signed in yet");
+        ctx.note(Note::Kind::crowded_out, opened.connection, {}, "too many have not signed in yet");
         ctx.outputs.push_back(Output{opened.connection, crowded_out(ctx), true});
         return;
     }

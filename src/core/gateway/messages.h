@@ -77,18 +77,29 @@ using Outputs = std::vector<Output>;
 /// Something that whoever runs the server may want to read in the log.
 struct Note {
     enum class Kind : std::uint8_t {
-        login_refused,   ///< for its token, or its resume token
-        put_off,         ///< told to come back later
-        abuse,           ///< closed, because its client broke the rules on purpose
-        slow,            ///< closed, because its client read too slowly
-        origin_refused,  ///< a web page of a foreign origin
-        second_address,  ///< closed, because its client program came from another address, too
+        login_refused,    ///< for its token, or its resume token
+        put_off,          ///< told to come back later: too many sign in
+        upgrade_put_off,  ///< before its upgrade: too many sign in and resume
+        crowded_out,      ///< before a byte of it was read: too many have not signed in
+        abuse,            ///< closed, because its client broke the rules on purpose
+        slow,             ///< closed, because its client read too slowly
+        origin_refused,   ///< a web page of a foreign origin
+        second_address,   ///< closed, because its client program came from another address, too
     };
     Kind kind = Kind::abuse;
     ConnectionId connection;
-    UserId user;         ///< empty before the sign-in
-    std::string detail;  ///< for people; never a secret
+    UserId user;              ///< empty before the sign-in
+    std::string detail;       ///< for people; never a secret
+    QueueName queue;          ///< of slow: what was one too many, or too old, is of it; or empty
+    MountName mount;          ///< likewise
+    std::uint64_t count = 1;  ///< of put_off and its like: so many in this turn, this one the first
 };
+
+/// Returns whether one of the notes of this kind is as good as all: there may be very many.
+[[nodiscard]] constexpr bool is_counted(Note::Kind kind) noexcept {
+    using enum Note::Kind;
+    return kind == put_off || kind == upgrade_put_off || kind == crowded_out;
+}
 
 /// Of one turn, so many are told; the counters have all.
 inline constexpr std::size_t notes_max = 64;

@@ -48,16 +48,46 @@ TEST_CASE("row 51: abuse is worth a line, with the user") {
     CHECK(note.detail == "this is for servers to say");
 }
 
-TEST_CASE("the end of a slow client is worth a line") {
+TEST_CASE("the end of a slow client is worth a line, with the limit and whose messages they were") {
     ListenedRoom room;
     TestPeer& alice = room.listener("alice");
     room.queue.answer();
     room.bench.peers.block(alice);
     room.queue.post("1");
-    room.bench.pass(10s);
+    std::string_view mount = "chat";
+    std::string_view limit;
+    SUBCASE("where something waits for too long") {
+        room.bench.pass(10s);
+        limit = "something has waited for more than 10000 ms";
+    }
+    SUBCASE("where too many messages wait") {
+        for (int i = 0; i < 256; ++i) {
+            room.queue.post("1");
+        }
+        limit = "more than 256 messages wait";
+    }
+    SUBCASE("where too many bytes wait") {
+        for (int i = 0; i < 6; ++i) {
+            room.queue.post('"' + std::string(15'000, 'x') + '"');
+        }
+        limit = "more than 65536 bytes wait";
+    }
+    SUBCASE("where answers of no queue are too many") {
+        for (int i = 0; i < 256; ++i) {
+            room.bench.peers.say(alice, R"({"op":"unlisten","i":1,"q":"/room/2"})");
+            room.bench.pass(25ms);
+        }
+        mount = "";
+        limit = "more than 256 messages wait";
+    }
     const Note note = only_note(room.bench);
     CHECK(note.kind == Note::Kind::slow);
     CHECK(note.user == "alice");
+    CHECK(note.queue.text() == (mount.empty() ? "" : "/room/1"));
+    CHECK(note.mount.text() == mount);
+    CHECK(note.detail == limit);
+    room.bench.check_closed(alice, 4008, "M1008");
+    CHECK(alice.close_reason == "M1008 slow: " + std::string(limit));
 }
 
 TEST_CASE("a web page of a foreign origin is worth a line, with its name") {
@@ -108,13 +138,28 @@ TEST_CASE("a sign-in tells the user queue its client's address") {
 
 TEST_CASE("a flood of what is worth a line is told in part, and its memory is bounded") {
     GatewayBench bench;
+    const auto come_from_foreign_page = [&] {
+        bench.peers.send(bench.peers.open(), upgrade_request("Origin: https://evil.example\r\n"));
+    };
+    for (int i = 0; i < 1'000; ++i) {
+        come_from_foreign_page();
+    }
+    CHECK(bench.gateway.take_notes().size() == notes_max);
+    come_from_foreign_page();
+    CHECK(only_note(bench).kind == Note::Kind::origin_refused);
+}
+
+TEST_CASE("of a turn those who are asked to come back later are counted by their reason") {
+    GatewayBench bench;
     for (int i = 0; i < 1'000; ++i) {
         static_cast<void>(bench.peers.open(2'000, 1));
     }
-    CHECK(bench.gateway.take_notes().size() == notes_max);
     CHECK(bench.counters().crowded_out == 1'000);
+    const Note crowd = only_note(bench);
+    CHECK(crowd.kind == Note::Kind::crowded_out);
+    CHECK(crowd.count == 1'000);
     static_cast<void>(bench.peers.open(2'000, 1));
-    CHECK(only_note(bench).kind == Note::Kind::put_off);
+    CHECK(only_note(bench).count == 1);
 }
 
 }  // namespace

@@ -1,9 +1,13 @@
 #include "core/gateway/outgoing.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "core/gateway/encode.h"
@@ -218,6 +222,41 @@ bool Outgoing::fits(const Limits& limits) const noexcept {
                                    waiting_->bytes <= limits.out_bytes_max &&
                                    waiting_->snapshots <= limits.out_snapshots_max &&
                                    waiting_->conflated.size() <= limits.out_keys_max);
+}
+
+std::string Outgoing::limit_passed(const Limits& limits) const {
+    if (waiting_ != nullptr && waiting_->messages > limits.out_messages_max) {
+        return fmt::format("more than {} messages wait", limits.out_messages_max);
+    }
+    if (waiting_ != nullptr && waiting_->bytes > limits.out_bytes_max) {
+        return fmt::format("more than {} bytes wait", limits.out_bytes_max);
+    }
+    if (waiting_ != nullptr && waiting_->snapshots > limits.out_snapshots_max) {
+        return fmt::format("more than {} snapshots wait", limits.out_snapshots_max);
+    }
+    return fmt::format("more than {} changed keys wait", limits.out_keys_max);
+}
+
+Outgoing::Excess Outgoing::oldest(const Limits& limits) const {
+    Excess excess;
+    excess.limit = fmt::format("something has waited for more than {} ms",
+                               limits.out_time_max / std::chrono::milliseconds{1});
+    if (waiting_ == nullptr || waiting_->items.empty()) {
+        return excess;
+    }
+    const Item& item = std::ranges::min_element(waiting_->items, {}, [](const auto& at) {
+                           return at.second.since;
+                       })->second;
+    excess.queue = item.queue;
+    excess.mount = item.gap_mount;
+    if (item.event != nullptr) {
+        if (const auto* posted = std::get_if<queue::MessagePosted>(&item.event->body)) {
+            excess.mount = posted->mount;
+        } else if (const auto* changed = std::get_if<queue::StateChanged>(&item.event->body)) {
+            excess.mount = changed->mount;
+        }
+    }
+    return excess;
 }
 
 // Too much waits: then either the client is slow, or much has happened within one turn, which is

@@ -112,6 +112,20 @@ public:
                          limits.out_time_max * std::max(1U, turn_bytes_ / limits.out_bytes_max);
     }
 
+    /// What a connection is closed for as too slow: where it is from, and the limit, in words.
+    struct Excess {
+        QueueName queue;
+        MountName mount;
+        std::string limit;  ///< "more than 256 messages wait"
+    };
+
+    /// Returns which limit was passed, after Outcome::too_slow; the queue and mount are those of
+    /// what came last, which the caller knows.
+    [[nodiscard]] std::string limit_passed(const Limits& limits) const;
+
+    /// Returns what has waited for the longest, after is_too_old(). Looks at all that waits.
+    [[nodiscard]] Excess oldest(const Limits& limits) const;
+
     /// Returns whether something has waited for longer than out_time_max. A missed message that is
     /// replayed does not count: that began to wait when the client was away.
     [[nodiscard]] bool is_too_old(const Context& ctx) noexcept;

@@ -73,8 +73,7 @@ Result<void> LogWriter::open_standard_error() {
     return {};
 }
 
-void LogWriter::write(LogEvent event, std::string_view text,
-                      std::initializer_list<LogField> fields) {
+void LogWriter::write(LogEvent event, std::string_view text, std::span<const LogField> fields) {
     if (describe(event).severity > least_) {
         return;
     }
@@ -83,7 +82,7 @@ void LogWriter::write(LogEvent event, std::string_view text,
     if (meter.take(runtime::monotonic_now(), lines_per_second, lines_burst)) {
         ++dropped_count_;
     } else {
-        keep(event, text, {fields.begin(), fields.size()});
+        keep(event, text, fields);
     }
     flush();
 }

@@ -47,7 +47,10 @@ public:
     ~LogWriter() = default;  ///< What still waits is lost: see finish().
 
     /// Sends one line, or keeps it until flush().
-    void write(LogEvent event, std::string_view text, std::initializer_list<LogField> fields = {});
+    void write(LogEvent event, std::string_view text, std::initializer_list<LogField> fields = {}) {
+        write(event, text, std::span(fields.begin(), fields.size()));
+    }
+    void write(LogEvent event, std::string_view text, std::span<const LogField> fields);
 
     /// Sends what waits, as far as that goes without waiting.
     void flush();
