@@ -19,6 +19,7 @@ struct Bench {
     NoteLines notes{[this](observe::LogEvent event, std::string_view, auto fields) {
         std::string line{observe::describe(event).id};
         for (const observe::LogField& field : fields) {
+            CHECK(observe::describe(event).fields.find(field.name) != std::string_view::npos);
             line += ' ' + std::string(field.name) + '=';
             line += field.is_number ? std::to_string(field.number) : std::string(field.text);
         }

@@ -51,7 +51,9 @@ struct LogEventInfo {
     LogEvent event;
     std::string_view id;  ///< 1-32 characters of a-z and _
     Severity severity;
-    std::string_view meaning;  ///< one sentence for docs and `explain`
+    std::string_view meaning;      ///< one sentence for docs/reference/log.md
+    std::string_view fields = {};  ///< those that such a line may have: "peer, detail"
+    bool is_reserved = false;      ///< this version writes no such line
 };
 
 /// Returns all kinds of lines, in the order of the enumerators.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
@@ -47,6 +49,22 @@ TEST_CASE("every kind of line has an id of its own, at its place in the registry
         CHECK(info.meaning.ends_with('.'));
     }
     CHECK(describe(LogEvent::log_dropped).id == "log_dropped");
+}
+
+TEST_CASE("docs/reference/log.md lists every kind of line, with its severity and its fields") {
+    std::ifstream file{"docs/reference/log.md"};
+    REQUIRE_MESSAGE(file.good(), "run this test from the top of the tree");
+    const std::string page{std::istreambuf_iterator<char>{file}, {}};
+    for (const LogEventInfo& info : log_event_registry()) {
+        std::string row =
+            "| `" + std::string(info.id) + "` | " + std::string(to_text(info.severity)) + " | ";
+        if (!info.is_reserved) {
+            row += std::string(info.fields) + (info.fields.empty() ? "| " : " | ");
+        }
+        row += std::string(info.meaning) + " |\n";
+        CAPTURE(row);
+        CHECK(page.find(row) != std::string::npos);
+    }
 }
 
 TEST_CASE("a severity has a name, and the name means it") {
