@@ -136,6 +136,8 @@ void Connection::do_what_is_due(Context& ctx) {
             if (ctx.now >= token_ends_) {
                 close(ErrorCode::token_expired, {}, ctx);
             } else if (outgoing_.is_too_old(ctx)) {
+                ctx.missed.push_back(
+                    Missed{.connection = id(), .queue = {}, .mount = {}, .has_closed = true});
                 close_slow(outgoing_.oldest(limits), ctx);
             } else {
                 look_after_silence(ctx);

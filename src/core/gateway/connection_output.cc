@@ -72,13 +72,13 @@ void Connection::put_replay(const QueueName& queue, const queue::EventPtr& event
 void Connection::check(Outgoing::Outcome outcome, const QueueName& queue, const MountName& mount,
                        Context& ctx) {
     if (outcome == Outgoing::Outcome::too_slow) {
+        ctx.missed.push_back(
+            Missed{.connection = id(), .queue = queue, .mount = mount, .has_closed = true});
         close_slow({queue, mount, outgoing_.limit_passed(ctx.settings.limits)}, ctx);
     }
 }
 
 void Connection::close_slow(const Outgoing::Excess& excess, Context& ctx) {
-    ctx.missed.push_back(Missed{
-        .connection = id(), .queue = excess.queue, .mount = excess.mount, .has_closed = true});
     ctx.note(Note{.kind = Note::Kind::slow,
                   .connection = id(),
                   .user = user_,
