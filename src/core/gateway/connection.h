@@ -36,6 +36,7 @@ struct Following {
     bool is_member : 1 = false;
     bool is_wanted : 1 = true;         ///< false from the client's unfollow to its granting
     bool is_live : 1 = false;          ///< its `joined` has been put out
+    bool is_sure : 1 = false;          ///< a member of the very history that is streamed
     std::uint32_t open_ops : 10 = 0;   ///< forwarded and not answered, at most op_window
     std::uint32_t busy_ops : 10 = 0;   ///< refused since these are so many
     std::uint32_t listener_index = 0;  ///< place in the replica's list, while live
@@ -104,6 +105,9 @@ public:
     /// Wishes anew for what was postponed, if it need not wait any more. Returns whether it did.
     bool wish_postponed(Context& ctx);
 
+    /// Returns what a wish that is being granted is about, anew where the refusal of another one has
+    /// ended it; nullptr: the client has changed its mind.
+    [[nodiscard]] Following* still_following(const QueueName& queue);
     /// The stream that was asked for will not come; if it was live, it has ended.
     void follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,
                         ErrorCode code, bool was_live, Context& ctx);

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "core/gateway/connection.h"
 #include "core/gateway/replica.h"
 #include "core/gateway/settings.h"
@@ -410,7 +412,7 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
         return;
     }
     if (changed.is_member) {
-        follow(changed.queue, std::nullopt, std::nullopt, true, ctx);
+        follow(changed.queue, std::nullopt, std::nullopt, true, ctx, changed.inc);
         return;
     }
     if (following(changed.queue.text()) != nullptr) {
@@ -422,7 +424,14 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
 void Connection::take(const user::Told& told, Context& ctx) {
     if (state_ == State::fencing) {
         if (signing_in().told.size() >= ctx.settings.limits.out_messages_max) {
-            close_slow(told.queue, MountName("mail"), ctx);
+            const Outgoing::Excess excess{told.queue, MountName("mail"),
+                                          fmt::format("more than {} messages wait",
+                                                      ctx.settings.limits.out_messages_max)};
+            ctx.missed.push_back(Missed{.connection = id(),
+                                        .queue = excess.queue,
+                                        .mount = excess.mount,
+                                        .has_closed = true});
+            close_slow(excess, ctx);
             return;
         }
         signing_in().told.push_back(told);
@@ -558,16 +567,22 @@ void Connection::postpone(Wish wish, Context& ctx) {
     }
 }
 
+Following* Connection::still_following(const QueueName& queue) {
+    if (served(queue.text()) == nullptr) {
+        Following entry;
+        entry.queue = queue;
+        following_.push_back(std::move(entry));
+    }
+    return following(queue.text());
+}
+
 void Connection::follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,
                                 ErrorCode code, bool was_live, Context& ctx) {
     const Following* followed = following(queue.text());
-    const bool is_member = followed != nullptr && followed->is_member;
     const bool was_following = followed != nullptr;
     std::erase_if(following_, [&](const Following& f) { return f.queue == queue; });
     if (request) {
-        // A join has taken effect: it cannot be rejected any more, but what it joined is gone.
-        say_error(request, is_member && code == ErrorCode::no_queue ? ErrorCode::gone : code, {},
-                  ctx);
+        say_error(request, code, {}, ctx);
     }
     if (was_live || (was_following && !request)) {
         say_gone(queue, ctx);

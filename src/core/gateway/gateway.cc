@@ -313,31 +313,31 @@ void Gateway::await_snapshot(Replica& replica, const Follower& follower, Context
 void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
     Connection* connection = find(follower.connection);
     Following* followed =
-        connection == nullptr ? nullptr : connection->following(replica.name().text());
+        connection == nullptr || connection->state() == Connection::State::closed
+            ? nullptr
+            : connection->still_following(replica.name());
     if (followed == nullptr) {
-        if (connection != nullptr && follower.request) {
-            // Another request of its own has just been refused, and with that the stream.
-            const bool may_listen = replica.may_listen(false);
-            connection->say_error(follower.request,
-                                  may_listen ? ErrorCode::gone : ErrorCode::forbidden, {}, ctx);
-        }
         note_idle(replica, ctx);
         return;  // It has changed its mind, or is gone.
-    }
-    follower.is_member = followed->is_member;
-    if (!replica.may_listen(follower.is_member)) {
-        refuse(replica, follower, ErrorCode::forbidden, ctx);
-        return;
     }
     if (follower.joined.value != 0 && follower.joined < replica.at().inc) {
         // What it has joined is gone, and this is another history of that name. If it has been led
         // there already, it goes on there.
-        followed->is_member = replica.has_member(connection->user());
-        if (followed->is_live && replica.may_listen(followed->is_member)) {
-            connection->say_error(follower.request, ErrorCode::gone, {}, ctx);
-        } else {
+        followed->is_member = followed->is_sure || replica.has_member(connection->user());
+        if (!followed->is_live || !replica.may_listen(followed->is_member)) {
             refuse(replica, follower, ErrorCode::gone, ctx);
+        } else if (follower.request) {
+            connection->say_error(follower.request, ErrorCode::gone, {}, ctx);
         }
+        return;
+    }
+    if (follower.joined.value != 0 && follower.joined == replica.at().inc) {
+        followed->is_member = true;  // Though this copy may not have come so far.
+        followed->is_sure = true;
+    }
+    follower.is_member = followed->is_member;
+    if (!replica.may_listen(follower.is_member)) {
+        refuse(replica, follower, ErrorCode::forbidden, ctx);
         return;
     }
     if (followed->is_live && follower.cursor) {

@@ -286,6 +286,40 @@ TEST_CASE("of joins to two histories that wait together the younger one is welco
     CHECK(has(alice.next(), R"("op":"msg")"));
 }
 
+TEST_CASE("a join is welcomed though the listen before it came too early, and was refused") {
+    ListenedRoom room;
+    room.queue.rules.listen = queue::WhoListens::members;
+    TestPeer& alice = room.listener("alice");
+    room.join(alice, 4);
+    room.queue.refuse(ErrorCode::no_queue);  // The listen's: the join then made the queue.
+    CHECK(alice.next() == R"({"op":"err","i":1,"code":"M2002","outcome":"rejected"})");
+    room.queue.answer();
+    CHECK(has(alice.next(), R"("op":"joined","i":4,"q":"/room/1","member":true)"));
+    room.queue.post("9");
+    CHECK(has(alice.next(), R"("op":"msg")"));
+}
+
+TEST_CASE("a membership is not forgotten for a snapshot that is older than it") {
+    ListenedRoom room;
+    TestPeer& alice = room.listener("alice");
+    SUBCASE("where anyone may listen") {}
+    SUBCASE("where only members may") { room.queue.rules.listen = queue::WhoListens::members; }
+    room.join(alice, 3);
+    room.queue.answer();
+    room.queue.is_heard = false;
+    room.queue.post("3");
+    room.queue.is_heard = true;
+    room.queue.post("4");
+    room.queue.begin(Inc{8});
+    room.join(alice, 4);  // Its answer overtakes the snapshot, in which she is no member yet.
+    alice.texts.clear();
+    room.queue.answer();
+    CHECK(has(alice.next(), R"("op":"reset")"));
+    CHECK(has(alice.last(), R"("op":"joined","i":4,"q":"/room/1","member":true,"at":[8,2])"));
+    room.queue.post("9");
+    CHECK(has(alice.last(), R"("op":"msg")"));
+}
+
 TEST_CASE("with a new history memberships of the one before end") {
     ListenedRoom room;
     TestPeer& alice = room.bench.user("alice");

@@ -81,6 +81,7 @@ void Gateway::serve_again(Replica& replica, Cursor before, Context& ctx) {
         if (before.inc != replica.at().inc) {
             // The membership of before has ended.
             followed.is_member = replica.has_member(connection.user());
+            followed.is_sure = false;
         }
         const bool is_member = followed.is_member;
         const Follower follower{.connection = id,
@@ -136,7 +137,10 @@ void Gateway::end(Replica& replica, Cursor at, std::string_view why, ErrorCode c
             wish.was_ahead = true;
             again.push_back(std::move(wish));
         } else if (Connection* connection = find(follower.connection)) {
-            connection->follow_refused(queue, follower.request, code, false, ctx);
+            // A join has taken effect: it cannot be rejected any more, but what it joined is gone.
+            const bool has_joined = follower.joined.value != 0 && code == ErrorCode::no_queue;
+            connection->follow_refused(queue, follower.request,
+                                       has_joined ? ErrorCode::gone : code, false, ctx);
             finish(follower.connection, ctx);
         }
     }
