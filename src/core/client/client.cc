@@ -425,9 +425,10 @@ void Client::connection_ended() {
     next_token_at_.reset();
     for (auto& [name, queue] : queues_) {
         queue.line.pause();
-        queue.line.forget_own_unlistens();
+        queue.line.forget_vain_unlistens();
         queue.follow = Follow::none;
         queue.streamed = Inc{};
+        queue.unseen_join = 0;
     }
 }
 
@@ -471,6 +472,7 @@ Client::State Client::stop(Context& ctx) {
     for (auto& [name, queue] : queues_) {
         queue.has_joined = false;
         queue.has_listened = false;
+        queue.is_shown = false;
         for (Op& op : queue.line.open()) {
             tell(op, Outcome::unknown, ErrorCode::expired,
                  "the client was closed before the answer came", ctx);
@@ -501,7 +503,7 @@ void Client::send_hello(Context& ctx) {
         const bool has_cursor = queue.mirror.at().inc.value != 0;
         if (!hello.resolve && !queue.is_wanted()) {
             // The backend's doing, which has ended with the session.
-            tell_dropped(name, queue, ErrorCode::session_lost, {}, ctx);
+            tell_dropped(name, queue, Lost::membership, ErrorCode::session_lost, {}, ctx);
         }
         if (hello.resolve || !queue.is_wanted() || !has_cursor) {
             continue;

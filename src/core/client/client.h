@@ -94,6 +94,8 @@ private:
         bool has_listened = false;
         bool is_member = false;
         bool is_shown = false;  // The application was told `joined`, and of no end since.
+        // A join that was answered OK before its `joined`, which may still come.
+        std::uint64_t unseen_join = 0;
 
         [[nodiscard]] bool wants_to_join() const noexcept { return line.ends_joined(has_joined); }
         [[nodiscard]] bool wants_to_listen() const noexcept {
@@ -176,7 +178,8 @@ private:
     static void stream_ended(Queue& queue);
     void follow_no_more(const QueueName& name, Queue& queue, Context& ctx);
     void stop_stream(const QueueName& name, Queue& queue, Context& ctx);
-    static void tell_dropped(const QueueName& name, Queue& queue, ErrorCode code,
+    enum class Lost : std::uint8_t { membership, stream };
+    static void tell_dropped(const QueueName& name, Queue& queue, Lost lost, ErrorCode code,
                              std::string_view detail, Context& ctx);
     void give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& ctx);
     void drop_hopeless(Queue& queue, ErrorCode code, Context& ctx);

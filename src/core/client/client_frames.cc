@@ -142,9 +142,9 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     const Cursor cursor{queue.mirror.at().inc, queue.seen};
     const bool is_old = frame.at < cursor;
     if (is_old && !frame.request && queue.follow == Follow::none) {
-        // A member's, of which we had not said how far we have seen it: we do so now.
+        // A member's, of which we had not said how far we have seen it: we do so with the next hello.
         queue.is_member = frame.member;
-        return reconnect_now(ctx);
+        return give_socket_up(ctx, 1000, std::nullopt, "a queue was seen farther than it begins");
     }
     if (is_old && !frame.request) {
         return breach(ctx, ErrorCode::protocol,
@@ -152,6 +152,10 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     if (role_ == Role::current && (!is_old || op != nullptr)) {
         queue.is_member = frame.member;
+    }
+    if (frame.request && frame.request == queue.unseen_join && frame.member) {
+        queue.has_joined = true;
+        queue.unseen_join = 0;
     }
     if (!is_old && role_ == Role::current) {
         queue.follow = Follow::live;
@@ -176,15 +180,20 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
 
 Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFrame& frame,
                            Context& ctx) {
-    Queue* queue = find_queue(frame.queue);
-    if (queue == nullptr) {
+    const auto found = queues_.find(frame.queue);
+    if (found == queues_.end()) {
         return State::up;
     }
+    const QueueName& name = found->first;
+    Queue* const queue = &found->second;
     queue->streamed = frame.at.inc;
     const bool is_nothing_left = frame.at.inc.value == 0;
     const bool is_ending = queue->follow == Follow::none && queue->line.has_unlisten();
     if (!queue->is_wanted() || is_ending) {
         queue->follow = is_nothing_left ? Follow::none : queue->follow;
+        if (is_nothing_left && !is_ending) {
+            tell_dropped(name, *queue, Lost::membership, ErrorCode::gone, {}, ctx);
+        }
         return State::up;
     }
     const Cursor cursor{queue->mirror.at().inc, queue->seen};
@@ -211,6 +220,9 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
         queue->follow = is_nothing_left ? Follow::none : Follow::live;
         stay_member(*queue);
         stay_listener(*queue);
+        if (!queue->is_wanted() && is_nothing_left) {
+            tell_dropped(name, *queue, Lost::membership, ErrorCode::gone, {}, ctx);
+        }
     }
     return State::up;
 }
@@ -310,6 +322,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::LeftFrame
     }
     const bool was_wanted = queue->is_wanted();
     queue->is_member = false;
+    queue->unseen_join = 0;
     queue->has_joined = false;  // A join on its way has not been judged yet: it stays wanted.
     queue->follow = Follow::none;
     queue->is_shown = false;
@@ -356,7 +369,15 @@ Client::State Client::take(const wire::ErrFrame& frame, Context& ctx) {
 }
 
 Client::State Client::take(const wire::RetryFrame& frame, Context& ctx) {
-    if (const Found found = find_open(frame.request); found.op != nullptr) {
+    const Found found = find_open(frame.request);
+    if (found.op == nullptr) {
+        return State::up;
+    }
+    const bool is_vain = found.op->intent == OpLine::Intent::fill &&
+                         std::holds_alternative<Unlisten>(found.op->body);
+    if (is_vain) {
+        found.queue->line.settle(*found.op, ctx.now);  // It has ended nothing, as was wished since.
+    } else {
         found.queue->line.push_back(*found.op, frame.code,
                                     std::chrono::milliseconds{frame.after_ms}, ctx.now);
     }
@@ -365,10 +386,21 @@ Client::State Client::take(const wire::RetryFrame& frame, Context& ctx) {
 
 Client::State Client::take(const wire::RefusedFrame& frame, Context& ctx) {
     const Found found = find_open(frame.request);
-    // A join of our own is not given up because one gateway is full: it stays open and is sent
-    // again.
-    if (found.op == nullptr || found.op->id.value == 0 ||
-        !OpLine::refuse(*found.op, frame.attempt)) {
+    if (found.op == nullptr) {
+        return State::up;
+    }
+    const bool is_ask = found.op->number == 0;
+    if (is_ask && (found.op->intent == OpLine::Intent::fill ||
+                   (found.op->id.value == 0 && std::holds_alternative<Unlisten>(found.op->body)))) {
+        found.queue->line.settle(*found.op, ctx.now);  // Nobody waits for it.
+        return State::up;
+    }
+    // A join or listen of our own is not given up because one gateway is full: it is sent again.
+    if (is_ask && found.op->id.value == 0) {
+        found.queue->line.push_back(*found.op, ErrorCode::busy, Duration::zero(), ctx.now);
+        return State::up;
+    }
+    if (found.op->id.value == 0 || !OpLine::refuse(*found.op, frame.attempt)) {
         return State::up;
     }
     tell(*found.op, Outcome::rejected, frame.code, {}, ctx);

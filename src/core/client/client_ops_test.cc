@@ -798,6 +798,37 @@ TEST_CASE("history that follows a join waits for it") {
     CHECK(bench.sent(ClientOp::history) != nullptr);
 }
 
+TEST_CASE("an unlisten that nobody waits for any more keeps nothing waiting") {
+    Bench bench = bench_in_room();
+    const OpId id = bench.submit(room, Unlisten{});
+    const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+    bench.step(GiveUp{id});
+    bench.submit(room, Listen{});
+    CHECK(bench.sent(ClientOp::listen) == nullptr);
+    SUBCASE("refused") { bench.receive(refused(unlisten, 1)); }
+    SUBCASE("turned away") { bench.receive(retry(unlisten, ErrorCode::busy, 100)); }
+    SUBCASE("cut off") {
+        bench.cut();
+        bench.come_back();
+        CHECK(bench.sent(ClientOp::unlisten) == nullptr);
+    }
+    CHECK(bench.sent(ClientOp::listen) != nullptr);
+}
+
+TEST_CASE("a listen of the client's own that a busy server refuses is sent again") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Listen{});
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::listen)->request));
+    bench.submit(room, Leave{});
+    wire::OkFrame done;
+    done.request = bench.sent(ClientOp::leave)->request;
+    bench.receive(done);
+    REQUIRE(bench.sent(ClientOp::listen) != nullptr);  // Who listens as well goes on.
+    bench.receive(refused(bench.sent(ClientOp::listen)->request, 1));
+    bench.pass(15s);
+    CHECK(bench.sent(ClientOp::listen) != nullptr);
+}
+
 TEST_CASE("a refused listen is not tried again by itself") {
     Bench bench;
     bench.go_online();

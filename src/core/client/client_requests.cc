@@ -215,11 +215,14 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
             Verdict{.id = done.id, .outcome = Outcome::ok, .at = at.value_or(Cursor{})});
     }
     if (std::holds_alternative<Join>(done.body)) {
-        queue.has_joined = queue.is_member;  // If not, somebody has removed us since.
+        // If not, somebody has removed us since, or its `joined` is still to come.
+        queue.has_joined = queue.is_member;
+        queue.unseen_join = queue.is_member ? 0 : done.request;
     } else if (std::holds_alternative<Listen>(done.body)) {
         queue.has_listened = queue.has_listened || done.intent != OpLine::Intent::fill;
     } else if (std::holds_alternative<Leave>(done.body)) {
         queue.has_joined = false;
+        queue.unseen_join = 0;
         // Of long ago where we are a member later than that: somebody has joined us since.
         const bool is_of_long_ago = at && at->inc == queue.mirror.at().inc && queue.is_member &&
                                     *at < queue.mirror.at() &&
@@ -234,7 +237,7 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
         queue.has_listened = queue.has_listened && is_given_up;
         if (!queue.is_member) {
             if (done.id.value == 0) {
-                tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
+                tell_dropped(name, queue, Lost::stream, ErrorCode::not_member, {}, ctx);
             }
             queue.is_shown = queue.is_shown && is_given_up;
             stream_ended(queue);
@@ -282,12 +285,12 @@ void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& 
     if (std::holds_alternative<Join>(op.body) && op.id.value == 0) {
         queue.has_joined = false;
         if (!queue.wants_to_join()) {
-            tell_dropped(name, queue, code, detail, ctx);
+            tell_dropped(name, queue, Lost::membership, code, detail, ctx);
         }
     } else if (std::holds_alternative<Listen>(op.body) && op.id.value == 0) {
         queue.has_listened = false;
         if (!queue.wants_to_listen()) {
-            tell_dropped(name, queue, code, detail, ctx);
+            tell_dropped(name, queue, Lost::stream, code, detail, ctx);
         }
     }
     follow_no_more(name, queue, ctx);
@@ -313,7 +316,7 @@ void Client::follow_no_more(const QueueName& name, Queue& queue, Context& ctx) {
                (queue.follow != Follow::asked || !queue.line.awaits_stream())) {
         // Not what a join brings that was given up: it may have been carried out.
         queue.follow = Follow::none;
-        tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
+        tell_dropped(name, queue, Lost::stream, ErrorCode::not_member, {}, ctx);
     } else if (queue.follow == Follow::asked && !queue.line.awaits_stream()) {
         queue.follow = Follow::none;
     }
@@ -323,7 +326,7 @@ void Client::follow_no_more(const QueueName& name, Queue& queue, Context& ctx) {
 /// ours be taken for a second one to what we have seen.
 void Client::stop_stream(const QueueName& name, Queue& queue, Context& ctx) {
     queue.follow = Follow::none;
-    tell_dropped(name, queue, ErrorCode::not_member, {}, ctx);
+    tell_dropped(name, queue, Lost::stream, ErrorCode::not_member, {}, ctx);
     if (state_ == State::up && role_ == Role::current && !queue.line.holds_unlisten()) {
         Op op;
         op.body = Unlisten{};
@@ -332,9 +335,11 @@ void Client::stop_stream(const QueueName& name, Queue& queue, Context& ctx) {
 }
 
 /// Once for each `joined` that was shown, unless the application itself is parting.
-void Client::tell_dropped(const QueueName& name, Queue& queue, ErrorCode code,
+void Client::tell_dropped(const QueueName& name, Queue& queue, Lost lost, ErrorCode code,
                           std::string_view detail, Context& ctx) {
-    const bool is_parting = !queue.line.ends_joined(true) || !queue.line.ends_listening(true);
+    const bool is_leaving = !queue.line.ends_joined(true);
+    const bool is_unlistening = !queue.line.ends_listening(true);
+    const bool is_parting = is_leaving || (lost == Lost::stream && is_unlistening);
     if (queue.is_shown && !is_parting) {
         ctx.outbox.emplace_back(Dropped{name, code, std::string{detail}});
     }

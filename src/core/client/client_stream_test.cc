@@ -571,6 +571,12 @@ TEST_CASE("a joined that comes behind the OK of a join that was given up tells o
     CHECK(bench.client.is_member(room));
     CHECK(bench.client.follow(room) == Follow::live);
     CHECK(bench.delivered<wire::JoinedFrame>() != nullptr);
+    bench.cut();
+    auto hello = Bench::hello();
+    hello.session = SessionId{83};
+    bench.wait_for_socket();
+    bench.sign_in(hello);
+    CHECK(bench.sent(ClientOp::join) != nullptr);  // It has joined, so it is taken back.
 }
 
 TEST_CASE("a reset of a stream that is being ended is not shown") {
@@ -691,7 +697,7 @@ TEST_CASE("a membership's stream that begins behind what was seen is asked for f
     bench.receive(Bench::joined(room, {Inc{7}, 2}));  // By a gateway that is behind the last one.
     CHECK(bench.all<Deliver>().empty());
     CHECK(bench.only<CloseSocket>()->close_code == 1000);
-    bench.sign_in();
+    bench.come_back();
     REQUIRE(bench.last_hello().since.size() == 1);
     CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
 }
@@ -737,6 +743,46 @@ TEST_CASE("a membership by the backend that ends with its session is told once i
     CHECK(bench.sent(ClientOp::hello)->since.empty());
     REQUIRE(bench.all<Dropped>().size() == 1);
     CHECK(bench.all<Dropped>().front()->code == ErrorCode::session_lost);
+}
+
+TEST_CASE("who is resumed to nothing that it may see is told at once that it is out") {
+    Bench bench;
+    bench.go_online();
+    bench.receive(Bench::joined(room, {Inc{7}, 3}));  // By the backend, which removes it …
+    bench.cut();
+    auto hello = Bench::hello();
+    SUBCASE("while it is away") {}
+    SUBCASE("with its session") { hello.session = SessionId{83}; }
+    bench.wait_for_socket();
+    bench.sign_in(hello);
+    REQUIRE(bench.last_hello().since.size() == 1);
+    bench.receive(reset({}, "gone"));
+    REQUIRE(bench.all<Dropped>().size() == 1);
+    CHECK(bench.all<Dropped>().front()->code == ErrorCode::gone);
+}
+
+TEST_CASE("a membership that is lost is told though a listening is being given up") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Listen{});
+    bench.receive(Bench::joined(room, {Inc{7}, 3}, bench.sent(ClientOp::listen)->request));
+    bench.cut();
+    bench.submit(room, Unlisten{});
+    auto hello = Bench::hello();
+    hello.session = SessionId{83};
+    bench.wait_for_socket();
+    bench.sign_in(hello);
+    REQUIRE(bench.sent(ClientOp::join) != nullptr);
+    bench.receive(Bench::err(bench.sent(ClientOp::join)->request, ErrorCode::forbidden));
+    REQUIRE(bench.all<Dropped>().size() == 1);
+    CHECK(bench.all<Dropped>().front()->code == ErrorCode::forbidden);
+}
+
+TEST_CASE("a client that was stopped is told of nothing that ended with that") {
+    Bench bench = bench_that_listens();
+    bench.step(Stop{});
+    bench.step(Start{});
+    bench.sign_in();
+    CHECK(bench.all<Dropped>().empty());
 }
 
 TEST_CASE("a second join that is given up leaves the wish of the first as it is") {

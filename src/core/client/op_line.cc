@@ -211,12 +211,12 @@ void OpLine::restart() {
     }
 }
 
-void OpLine::forget_own_unlistens() {
-    const auto is_own_unlisten = [](const Op& op) {
-        return op.id.value == 0 && std::holds_alternative<Unlisten>(op.body);
+void OpLine::forget_vain_unlistens() {
+    const auto is_vain = [](const Op& op) {
+        return is_unlisten(op) && (op.id.value == 0 || op.intent == Intent::fill);
     };
-    std::erase_if(open_, is_own_unlisten);
-    std::erase_if(held_, is_own_unlisten);
+    std::erase_if(open_, is_vain);
+    std::erase_if(held_, is_vain);
 }
 
 void OpLine::pause() noexcept {

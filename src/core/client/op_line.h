@@ -27,7 +27,7 @@ namespace muster::client {
 ///             while such a join, or number 1 of the present inc, is open.
 /// Order:      requests leave in the order in which they came; a History waits for the joins and
 ///             listens before it, a Join or Listen for the Unlistens and the other way round, an
-///             op until the inc is known.
+///             op for the join before it, and until the inc is known.
 /// Bounds:     at most held_max held requests, and asks_max open ones without a number.
 /// Source:     GUARANTEES.md sections 2, 5.1 and 5.2; rules R2-R6.
 class OpLine {
@@ -71,7 +71,7 @@ public:
     [[nodiscard]] bool add(Op op);
 
     /// Opens the next held op if it may be sent now and returns it, due; otherwise nullptr.
-    /// `is_resuming`: an Unlisten must wait, and an op, as the queue's inc may have ended.
+    /// `is_resuming`: an Unlisten must wait, and an op that is no Join, as the inc may have ended.
     [[nodiscard]] Op* open_next(bool is_resuming = false);
 
     /// Whether a new op that is no join can hope for an inc: one is known, or was asked for before.
@@ -95,7 +95,7 @@ public:
     [[nodiscard]] bool has_unlisten() const noexcept;
 
     /// Whether a join or listen has been sent and not answered: a stream may begin any moment.
-    /// One that was given up counts as well.
+    /// One that was given up counts as well, unless a no-op goes in its place.
     [[nodiscard]] bool awaits_stream() const noexcept;
 
     // ---- Sending ----
@@ -116,7 +116,7 @@ public:
     void pause() noexcept;
 
     /// Takes out the unlistens that nobody waits for: the streams that they were to end are gone.
-    void forget_own_unlistens();
+    void forget_vain_unlistens();
 
     /// If no answer came for too long, or a pushed back op's time has come: all ops are due, and
     /// the asks that were turned away. The others are in the gateway's hands, and get lost only
