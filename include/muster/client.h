@@ -30,7 +30,7 @@ struct Outcome {
     enum class Kind : std::uint8_t {
         ok,
         rejected,  ///< the server said no: never applied, and never will be
-        not_sent,  ///< never left this client: had no effect, and never will
+        not_sent,  ///< had no effect, and never will: it was not sent, or was taken back in time
         unknown,   ///< nobody can tell any more: its queue was lost, or this client was away for
                    ///< long
     };

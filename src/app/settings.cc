@@ -209,9 +209,9 @@ void Loader::take_environment() {
     }
 }
 
-/// One without the two underscores. Where it only lacks them it is meant for us, and wrong. Others are
-/// remarked alone, for they may be somebody else's: Kubernetes makes MUSTER_PORT for a service that
-/// is called muster.
+/// One without the two underscores. Where it only lacks them it is meant for us, and wrong. Others
+/// are remarked alone, for they may be somebody else's: Kubernetes makes MUSTER_PORT for a service
+/// that is called muster.
 void Loader::take_stray_variable(const std::string& name) {
     const std::string_view rest = std::string_view(name).substr(environment_prefix.size());
     if (std::find(other_variables.begin(), other_variables.end(), rest) != other_variables.end()) {

@@ -229,7 +229,7 @@ TEST_CASE("a variable of ours that names no setting is remarked, with what was m
     CHECK(contains(settings.remarks[1], "did you mean MUSTER_CONFIG?"));
     CHECK(settings.remarks[2] == "MUSTER_XYZ: no such setting; it changes nothing");
 
-    wanted.environment = {"MUSTER_SERVER=a:1", "MUSTER_TOKEN=t", "MUSTER_ADMIN=b:2",
+    wanted.environment = {"MUSTER_SERVER=a:1",       "MUSTER_TOKEN=t",  "MUSTER_ADMIN=b:2",
                           "MUSTER_ADMIN_KEY_FILE=k", "MUSTER_CONFIG=c", "MUSTER_LOG__LEVEL=info"};
     CHECK(parsed("", wanted).remarks.empty());
 }

@@ -185,7 +185,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The client was away for longer than 24 hours, or its resume token was refused (M1010). Or a "
      "client of your own began a history with another number than 1, or was one of more than 4,096 "
      "that the queue forgets.",
-     "Read the state and look whether it took effect; repeat it as a new operation if not. A client "
+     "Read the state and look whether it took effect; repeat it as a new operation if not. A "
+     "client "
      "of your own goes on as a new client: no resume and cid, a new nonce, numbers from 1."},
     {ErrorCode::differs, "differs", 409, not_retryable,
      "A queue or mount of this name is there already, with another definition.",
@@ -304,7 +305,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "The admin API was called without a key that opens it.",
      "No Authorization header, a wrong or withdrawn key, or a client's token in place of an admin "
      "key.",
-     "Send the text of `admin.key` in the server's data folder, or of a key that its settings name, as "
+     "Send the text of `admin.key` in the server's data folder, or of a key that its settings "
+     "name, as "
      "`Authorization: Bearer KEY`; `--key-file` does so. A key whose role is too weak gets M2004."},
 });
 

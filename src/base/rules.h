@@ -2,9 +2,9 @@
 
 namespace muster {
 
-/// Rules that the protocol was designed by (R1 to R31) that can be switched off, one by one: but only
-/// in `sim_canaries`, the program with which a test shows that the simulator misses each of them.
-/// In every other program all hold, and the compiler sees that.
+/// Rules that the protocol was designed by (R1 to R31) that can be switched off, one by one: but
+/// only in `sim_canaries`, the program with which a test shows that the simulator misses each of
+/// them. In every other program all hold, and the compiler sees that.
 struct Rules {
     bool cursors_name_inc = true;     ///< R1: a cursor is compared as (inc, seq)
     bool ops_name_inc = true;         ///< R2: an op counts for the inc that it names

@@ -155,18 +155,19 @@ int replay_all(const std::vector<RecordingPaths>& recordings, const ReplayArgume
         was_until_reached = was_until_reached || outcome->was_until_reached;
         queues_printed += outcome->queues_printed;
     }
-    const std::string_view in = are_all_read ? "the recording" : "what of the recording can be read";
+    const std::string_view in =
+        are_all_read ? "the recording" : "what of the recording can be read";
     if (!was_until_reached && !arguments.until.empty()) {
         cli::print_error(fmt::format("{} never comes to {}", in, arguments.until));
         return cli::exit_failed;
     }
     if (!arguments.queue.empty() && queues_printed == 0) {
-        cli::print_error(arguments.queue.starts_with("/user/")
-                             ? fmt::format("{} is a user's own queue: --dump shows none of those",
-                                           arguments.queue)
-                             : fmt::format("{} has no queue {}{}", in, arguments.queue,
-                                           arguments.until.empty() ? " at its end"
-                                                                   : " where it was to stop"));
+        cli::print_error(
+            arguments.queue.starts_with("/user/")
+                ? fmt::format("{} is a user's own queue: --dump shows none of those",
+                              arguments.queue)
+                : fmt::format("{} has no queue {}{}", in, arguments.queue,
+                              arguments.until.empty() ? " at its end" : " where it was to stop"));
         return cli::exit_failed;
     }
     return code;

@@ -17,18 +17,18 @@ namespace muster::app {
 /// The files of one recording.
 using RecordingPaths = std::vector<std::filesystem::path>;
 
-/// Returns the recordings that are meant: of a folder those of the life that was written to last; of
-/// files one for each life and shard that their names tell (one of all whose names tell nothing).
-/// Errors: no_recording.
+/// Returns the recordings that are meant: of a folder those of the life that was written to last;
+/// of files one for each life and shard that their names tell (one of all whose names tell
+/// nothing). Errors: no_recording.
 [[nodiscard]] Result<std::vector<RecordingPaths>> recordings_in(
     const std::vector<std::string>& named);
 
 /// Returns where `until` says that a replay is to stop. Errors: bad_request.
 [[nodiscard]] Result<roles::ReplayLimits> limits_of(std::string_view until);
 
-/// Returns the number of the last input up to and with `entry`: what a machine says is caused by the
-/// input in front of it, so only before that can a replay stop. `entry` itself where the recording
-/// ends or cannot be read before; the replay says so.
+/// Returns the number of the last input (or snapshot) up to and with `entry`: what a machine says
+/// is caused by what stands in front of it, so only before that can a replay stop. `entry` itself
+/// where the recording ends or cannot be read before; the replay says so.
 [[nodiscard]] std::uint64_t cause_of(const RecordingPaths& files, std::uint64_t entry);
 
 /// A recording that is open, and what its head says.

@@ -225,7 +225,8 @@ private:
             case Recorded::kFenceReply: return fence_reply(saved.fence_reply());
             case Recorded::kReadReply: return read_reply(saved.read_reply());
             case Recorded::kAttached: return attached(saved.attached());
-            case Recorded::kStale: return user::Stale{connection(saved.stale()), saved.stale().is_busy()};
+            case Recorded::kStale:
+                return user::Stale{connection(saved.stale()), saved.stale().is_busy()};
             case Recorded::kChecked: return checked(saved.checked());
             case Recorded::kKick: return kick(saved.kick());
             case Recorded::kMembershipChanged:

@@ -86,7 +86,8 @@ private:
         Mirror mirror;  // mirror.at() is the cursor.
         OpLine line;
         Seq seen = 0;  // Shown to the application up to here; ahead of the cursor while resuming.
-        Inc streamed;  // Which history this connection's stream is of; 0: of the cursor that we named.
+        Inc streamed;  // Which history this connection's stream is of; 0: of the cursor that we
+                       // named.
         Follow follow = Follow::none;
         // The last join (listen) that was granted stands, whatever has become of it since: it is
         // what the application wants where nothing newer is on its way, or a newer one fails.

@@ -142,7 +142,8 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     const Cursor cursor{queue.mirror.at().inc, queue.seen};
     const bool is_old = frame.at < cursor;
     if (is_old && !frame.request && queue.follow == Follow::none) {
-        // A member's, of which we had not said how far we have seen it: we do so with the next hello.
+        // A member's, of which we had not said how far we have seen it: we do so with the next
+        // hello.
         queue.is_member = frame.member;
         return give_socket_up(ctx, 1000, std::nullopt, "a queue was seen farther than it begins");
     }
@@ -173,7 +174,8 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
         stay_member(queue);
     }
     if (!queue.is_wanted() && queue.follow != Follow::none) {
-        stop_stream(name, queue, ctx);  // Who was a member, and is none any more, is let listen by a resume.
+        stop_stream(name, queue,
+                    ctx);  // Who was a member, and is none any more, is let listen by a resume.
     }
     return State::up;
 }

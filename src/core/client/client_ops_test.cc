@@ -753,7 +753,8 @@ TEST_CASE("what was asked for off line goes to the history that is there when th
     CHECK(bench.verdict()->outcome == Outcome::ok);
 }
 
-TEST_CASE("an unlisten that waits for a resume is sent after it, whatever is sent again meanwhile") {
+TEST_CASE(
+    "an unlisten that waits for a resume is sent after it, whatever is sent again meanwhile") {
     Bench bench = bench_in_room();
     bench.submit(room, Unlisten{});
     bench.submit(room, say());

@@ -1,4 +1,5 @@
-// Long because: every way in which a stream begins, breaks off and ends has its story here, on one bench.
+// Long because: every way in which a stream begins, breaks off and ends has its story here, on one
+// bench.
 #include <string>
 #include <vector>
 
@@ -676,7 +677,8 @@ TEST_CASE("a join waits for the unlisten before it, and then says how far the qu
     CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
 }
 
-TEST_CASE("events of a history whose beginning was not wanted are not taken for the one asked for") {
+TEST_CASE(
+    "events of a history whose beginning was not wanted are not taken for the one asked for") {
     Bench bench = bench_that_has_listened();
     bench.receive(reset({Inc{8}, 3}, "gone"));  // Of a stream whose end is on its way.
     bench.submit(room, Listen{});

@@ -258,8 +258,9 @@ TEST_CASE("a bye names the reason of the close that follows, and its retry_ms is
 TEST_CASE("retry_ms in the text of a close is obeyed") {
     Bench bench;
     bench.step(Start{});
-    bench.step(SocketClosed{
-        .socket = bench.socket(), .close_code = 1013, .detail = "M1033 overload: too many sign in at once; retry_ms=9000"});
+    bench.step(SocketClosed{.socket = bench.socket(),
+                            .close_code = 1013,
+                            .detail = "M1033 overload: too many sign in at once; retry_ms=9000"});
     CHECK(bench.only<StatusChanged>()->retry_in == 9s);
     CHECK(bench.only<StatusChanged>()->reason == ErrorCode::overload);
 }

@@ -176,7 +176,7 @@ struct StatusChanged {
 enum class Outcome : std::uint8_t {
     ok,
     rejected,  ///< the server said no: never applied, in no history, also not later
-    not_sent,  ///< never left this client
+    not_sent,  ///< it has no effect, and never will: it was not sent, or was taken back
     unknown,   ///< its history has ended (gone), or nobody remembers (expired)
 };
 

@@ -20,7 +20,9 @@ bool brings_inc(const Request& request) noexcept {
     return is_join(request) || std::holds_alternative<Listen>(request);
 }
 
-bool is_unlisten(const OpLine::Op& op) noexcept { return std::holds_alternative<Unlisten>(op.body); }
+bool is_unlisten(const OpLine::Op& op) noexcept {
+    return std::holds_alternative<Unlisten>(op.body);
+}
 
 bool is_wanted(const OpLine::Op& op) noexcept { return op.intent == OpLine::Intent::apply; }
 
@@ -138,8 +140,8 @@ bool OpLine::is_next_hopeless() const noexcept {
 // Should the history that the join names be gone, it is asked for another one, and what waits here
 // goes there. Nobody else would take it anyway.
 bool OpLine::has_open_join() const noexcept {
-    return std::ranges::any_of(
-        open_, [](const Op& op) { return is_wanted(op) && is_join(op.body); });
+    return std::ranges::any_of(open_,
+                               [](const Op& op) { return is_wanted(op) && is_join(op.body); });
 }
 
 bool OpLine::has_join() const noexcept {

@@ -461,8 +461,7 @@ void Connection::send_fence(const user::Joined& joined, Context& ctx) const {
 void Connection::take(const user::Stale& stale, Context& ctx) {
     if (state_ == State::attaching || state_ == State::fencing || state_ == State::up) {
         close(ErrorCode::superseded,
-              stale.is_busy ? "busy: another connection of the user is there, and stays" : "",
-              ctx);
+              stale.is_busy ? "busy: another connection of the user is there, and stays" : "", ctx);
     }
 }
 

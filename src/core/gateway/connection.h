@@ -105,8 +105,8 @@ public:
     /// Wishes anew for what was postponed, if it need not wait any more. Returns whether it did.
     bool wish_postponed(Context& ctx);
 
-    /// Returns what a wish that is being granted is about, anew where the refusal of another one has
-    /// ended it; nullptr: the client has changed its mind.
+    /// Returns what a wish that is being granted is about, anew where the refusal of another one
+    /// has ended it; nullptr: the client has changed its mind.
     [[nodiscard]] Following* still_following(const QueueName& queue);
     /// The stream that was asked for will not come; if it was live, it has ended.
     void follow_refused(const QueueName& queue, std::optional<std::uint64_t> request,

@@ -331,8 +331,7 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
                 say(wire::OkFrame{request, seq_of(verdict), std::nullopt}, ctx);
                 if (is_end && reply.standing) {
                     // A leave of long ago, sent again: somebody has joined the user since.
-                    follow(reply.queue, std::nullopt, std::nullopt, true, ctx,
-                           reply.standing->inc);
+                    follow(reply.queue, std::nullopt, std::nullopt, true, ctx, reply.standing->inc);
                 }
             }
             break;
@@ -424,9 +423,9 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
 void Connection::take(const user::Told& told, Context& ctx) {
     if (state_ == State::fencing) {
         if (signing_in().told.size() >= ctx.settings.limits.out_messages_max) {
-            const Outgoing::Excess excess{told.queue, MountName("mail"),
-                                          fmt::format("more than {} messages wait",
-                                                      ctx.settings.limits.out_messages_max)};
+            const Outgoing::Excess excess{
+                told.queue, MountName("mail"),
+                fmt::format("more than {} messages wait", ctx.settings.limits.out_messages_max)};
             ctx.missed.push_back(Missed{.connection = id(),
                                         .queue = excess.queue,
                                         .mount = excess.mount,

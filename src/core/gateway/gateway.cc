@@ -312,10 +312,9 @@ void Gateway::await_snapshot(Replica& replica, const Follower& follower, Context
 // Welcomes a follower: from then on it gets each event.
 void Gateway::serve(Replica& replica, Follower follower, Context& ctx) {
     Connection* connection = find(follower.connection);
-    Following* followed =
-        connection == nullptr || connection->state() == Connection::State::closed
-            ? nullptr
-            : connection->still_following(replica.name());
+    Following* followed = connection == nullptr || connection->state() == Connection::State::closed
+                              ? nullptr
+                              : connection->still_following(replica.name());
     if (followed == nullptr) {
         note_idle(replica, ctx);
         return;  // It has changed its mind, or is gone.

@@ -487,7 +487,9 @@ TEST_CASE("when a queue is deleted, its listeners are reset and hear no more") {
     CHECK(room.bench.sent.empty());
 }
 
-TEST_CASE("who is served while the queue turns out not to be there any more is told that nothing is left") {
+TEST_CASE(
+    "who is served while the queue turns out not to be there any more is told that nothing is "
+    "left") {
     ListenedRoom room;
     TestPeer& alice = room.listener("alice");
     room.queue.answer();

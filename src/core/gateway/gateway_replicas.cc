@@ -139,8 +139,8 @@ void Gateway::end(Replica& replica, Cursor at, std::string_view why, ErrorCode c
         } else if (Connection* connection = find(follower.connection)) {
             // A join has taken effect: it cannot be rejected any more, but what it joined is gone.
             const bool has_joined = follower.joined.value != 0 && code == ErrorCode::no_queue;
-            connection->follow_refused(queue, follower.request,
-                                       has_joined ? ErrorCode::gone : code, false, ctx);
+            connection->follow_refused(queue, follower.request, has_joined ? ErrorCode::gone : code,
+                                       false, ctx);
             finish(follower.connection, ctx);
         }
     }

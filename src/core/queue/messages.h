@@ -54,7 +54,7 @@ struct SendOp {
 struct SetOp {
     MountName mount;
     std::vector<KeyChange> changes;  ///< each key once
-    std::optional<Seq> if_seq;       ///< for one key only: the seq at which it last changed; 0 = absent
+    std::optional<Seq> if_seq;  ///< for one key only: the seq at which it last changed; 0 = absent
 };
 /// Decides an op that the client gave up: empty body of the same number.
 struct WithdrawOp {};
@@ -76,8 +76,8 @@ struct DeleteMountOp {
     MountName mount;
 };
 
-using OpBody = std::variant<JoinOp, LeaveOp, SendOp, SetOp, WithdrawOp, CreateOp, DeleteOp, PutMountOp,
-                            DeleteMountOp>;
+using OpBody = std::variant<JoinOp, LeaveOp, SendOp, SetOp, WithdrawOp, CreateOp, DeleteOp,
+                            PutMountOp, DeleteMountOp>;
 
 /// One operation. GUARANTEES.md 5.1 is the table by which the queue decides it.
 struct Op {
@@ -144,7 +144,7 @@ struct Verdict {
     Cursor at;                             ///< ok: where the op took effect
     std::optional<Seq> current;            ///< conflict: the seq at which the key last changed
     std::uint32_t retry_ms = 0;            ///< busy
-    bool is_new = true;                    ///< create: false if it was there; any: false if replayed
+    bool is_new = true;  ///< create: false if it was there; any: false if replayed
 };
 
 /// What a user is to a queue.
@@ -162,7 +162,7 @@ struct OpReply {
     enum class What : std::uint8_t { join, leave, other } what = What::other;
     LeaveReason leave_reason = LeaveReason::left;
     Verdict verdict;
-    /// Join, leave, and what withdraws them: what `user` is once this is answered; nothing: no
+    /// Join, leave and withdraw: what `user` is once this is answered; nothing: no
     /// member. The verdict does not say that: an OK may be that of an op of long ago.
     std::optional<Standing> standing;
 };

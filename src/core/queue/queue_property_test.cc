@@ -111,8 +111,8 @@ actor::Message draw_message(Draws& draws) {
         return from_gateway(Unsubscribe{SubId{1 + draws.below(3)}, shard});
     }
     if (kind == 2) {
-        return from_gateway(Fence{client.user, client.cep, Inc{draws.below(2) * first_inc},
-                                  client.connection});
+        return from_gateway(
+            Fence{client.user, client.cep, Inc{draws.below(2) * first_inc}, client.connection});
     }
     if (kind == 3) {
         return {actor::ActorAddress{QueueName("/user/x")},
@@ -130,9 +130,9 @@ actor::Message draw_message(Draws& draws) {
 }
 
 rc::Gen<std::vector<std::uint64_t>> scripts() {
-    return rc::gen::scale(
-        3.0, rc::gen::container<std::vector<std::uint64_t>>(rc::gen::resize(
-                 1000, rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 62U))));
+    return rc::gen::scale(3.0,
+                          rc::gen::container<std::vector<std::uint64_t>>(rc::gen::resize(
+                              1000, rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 62U))));
 }
 
 // ---- What is seen of outputs -----------------------------------------------------------------
@@ -391,7 +391,8 @@ private:
     std::shared_ptr<const QueueSettings> settings_ = settings_of({open_room()});
 };
 
-TEST_CASE("a bucket restored from a snapshot and fed the rest of the log is the same, byte by byte") {
+TEST_CASE(
+    "a bucket restored from a snapshot and fed the rest of the log is the same, byte by byte") {
     CHECK(rc::check([] {
         const Queues factory;
         const actor::BucketSettings settings{.epoch = Epoch{7}, .seed = 5};
