@@ -141,6 +141,11 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     }
     const Cursor cursor{queue.mirror.at().inc, queue.seen};
     const bool is_old = frame.at < cursor;
+    if (is_old && !frame.request && queue.follow == Follow::asked) {
+        queue.is_member =
+            frame.member;  // That of our own join or listen, from farther on, is behind.
+        return State::up;
+    }
     if (is_old && !frame.request && queue.follow == Follow::none) {
         // A member's, of which we had not said how far we have seen it: we do so with the next
         // hello.

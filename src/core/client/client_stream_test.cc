@@ -691,6 +691,19 @@ TEST_CASE(
     CHECK(cursor(bench) == 4);
 }
 
+TEST_CASE("a membership's stream that begins behind the cursor of a join is left to that") {
+    Bench bench = bench_that_has_listened();
+    bench.submit(room, Join{});
+    const auto join = bench.sent(ClientOp::join)->request;
+    CHECK(bench.sent(ClientOp::join)->cursor == Cursor{Inc{7}, 3});
+    bench.receive(Bench::joined(room, {Inc{7}, 2}));
+    CHECK(bench.client.state() == State::up);
+    CHECK(bench.all<Deliver>().empty());
+    bench.receive(Bench::joined(room, {Inc{7}, 4}, join));
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(cursor(bench) == 4);
+}
+
 TEST_CASE("a membership's stream that begins behind what was seen is asked for from there") {
     Bench bench = bench_that_has_listened();
     bench.cut();
