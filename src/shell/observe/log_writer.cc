@@ -78,6 +78,10 @@ void LogWriter::write(LogEvent event, std::string_view text, std::span<const Log
         return;
     }
     MUSTER_CHECK(static_cast<std::size_t>(event) < meters_.size());
+    // Nothing follows the line that tells the end: what was dropped is told before it.
+    if (event == LogEvent::down && dropped_count_ > dropped_told_) {
+        tell_dropped();
+    }
     RateMeter& meter = meters_[static_cast<std::size_t>(event)];
     if (meter.take(runtime::monotonic_now(), lines_per_second, lines_burst)) {
         ++dropped_count_;

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -212,6 +213,30 @@ TEST_CASE("a flood of one kind of line is thinned out, and a line says so") {
     CHECK(count(all, "flood") >= LogWriter::lines_burst);
     CHECK(count(all, "flood") + writer.dropped_count() == 2'000);
     CHECK(count(all, " log_dropped [muster@32473 count=") >= 1);
+}
+
+TEST_CASE("what was dropped is told before the line that tells the end") {
+    const Receiver receiver{SOCK_DGRAM};
+    LogWriter writer = open(fmt::format("udp:127.0.0.1:{}", receiver.port));
+    std::vector<std::string> lines;
+    const auto read = [&] {
+        while (::recv(receiver.descriptor.fd(), nullptr, 0, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+            lines.push_back(receive(receiver.descriptor.fd()));
+        }
+    };
+    // The first loss is told at once; what is lost after it has to wait for the next second.
+    for (std::size_t i = 0; i < LogWriter::lines_burst + 50; ++i) {
+        writer.write(LogEvent::abuse, "flood");
+        read();
+    }
+    REQUIRE(writer.dropped_count() > 1);
+    writer.write(LogEvent::down, "the end");
+    CHECK(writer.finish(10s));
+    read();
+    REQUIRE(lines.size() > 2);
+    CHECK(lines.back().ends_with("the end"));
+    CHECK(count(lines[lines.size() - 2],
+                fmt::format("total=\"{}\"", writer.dropped_count())) == 1);
 }
 
 TEST_CASE("a line to a unix socket is one datagram, also after its receiver began anew") {
