@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -89,16 +90,25 @@ void Connection::unfollowed(const QueueName& queue) {
     std::erase_if(following_, [&](const Following& f) { return f.queue == queue && !f.is_wanted; });
 }
 
+// A stream that a gap has broken goes on before any other welcome of its queue, which would lead
+// past what was missed without a word.
 void Connection::postpone(Wish wish, Context& ctx) {
-    const auto is_same = [&](const Wish& w) { return w.queue == wish.queue; };
+    const QueueName queue = wish.queue;
+    const bool is_live = wish.is_live;
+    const auto is_same = [&](const Wish& w) { return w.queue == queue; };
     std::optional<std::uint64_t> overtaken;
     if (std::count_if(postponed_.begin(), postponed_.end(), is_same) ==
         static_cast<std::ptrdiff_t>(Replica::welcomes_awaited_max)) {
-        const auto oldest = std::find_if(postponed_.begin(), postponed_.end(), is_same);
+        const auto oldest = std::find_if(postponed_.begin(), postponed_.end(),
+                                         [&](const Wish& w) { return is_same(w) && !w.is_live; });
         overtaken = oldest->request;
         postponed_.erase(oldest);
     }
     postponed_.push(std::move(wish));
+    if (is_live) {
+        std::rotate(std::find_if(postponed_.begin(), postponed_.end(), is_same),
+                    std::prev(postponed_.end()), postponed_.end());
+    }
     if (overtaken) {
         say_ok(overtaken, ctx);
     }

@@ -364,5 +364,30 @@ TEST_CASE("what is missed in a gap of the replica comes to a slow client behind 
     CHECK(slow.alice.next().find(R"("seq":6,"set")") != std::string::npos);
 }
 
+TEST_CASE("what is missed in a gap comes before a welcome that was asked for earlier") {
+    SlowAlice slow;
+    slow.bench.peers.say(slow.alice, R"({"op":"listen","i":1,"q":"/room/1"})");
+    for (int i = 2; i <= 5; ++i) {  // Postponed, behind the first: as many as may be.
+        slow.bench.peers.say(slow.alice,
+                             fmt::format(R"({{"op":"listen","i":{},"q":"/room/1"}})", i));
+    }
+    slow.room.is_heard = false;
+    slow.room.post("4");
+    slow.room.is_heard = true;
+    slow.room.post("5");
+    slow.room.answer();
+    slow.bench.peers.drain(slow.alice);
+    CHECK(slow.alice.next().find(R"("op":"joined","i":1)") != std::string::npos);
+    CHECK(slow.alice.next() == R"({"op":"ok","i":2})");
+    CHECK(slow.alice.next().find(R"("d":4)") != std::string::npos);
+    CHECK(slow.alice.next().find(R"("d":5)") != std::string::npos);
+    CHECK(slow.alice.next().find(R"("chat":"replayed 2")") != std::string::npos);
+    for (int i = 3; i <= 5; ++i) {
+        CHECK(slow.alice.next().find(fmt::format(R"("op":"joined","i":{})", i)) !=
+              std::string::npos);
+    }
+    CHECK(slow.alice.texts.empty());
+}
+
 }  // namespace
 }  // namespace muster::gateway

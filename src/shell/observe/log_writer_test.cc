@@ -235,8 +235,7 @@ TEST_CASE("what was dropped is told before the line that tells the end") {
     read();
     REQUIRE(lines.size() > 2);
     CHECK(lines.back().ends_with("the end"));
-    CHECK(count(lines[lines.size() - 2],
-                fmt::format("total=\"{}\"", writer.dropped_count())) == 1);
+    CHECK(count(lines[lines.size() - 2], fmt::format("total=\"{}\"", writer.dropped_count())) == 1);
 }
 
 TEST_CASE("a line to a unix socket is one datagram, also after its receiver began anew") {
