@@ -146,9 +146,10 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
             frame.member;  // That of our own join or listen, from farther on, is behind.
         return State::up;
     }
-    if (is_old && !frame.request && queue.follow == Follow::none) {
-        // A member's, of which we had not said how far we have seen it: we do so with the next
-        // hello.
+    // The stream of a member of which we had not said how far we have seen it; or a copy that is
+    // not as far as replays that another gateway sent us, without the `joined` behind them.
+    const bool is_from_cursor = !(frame.at < queue.mirror.at());
+    if (is_old && !frame.request && (queue.follow == Follow::none || is_from_cursor)) {
         queue.is_member = frame.member;
         return give_socket_up(ctx, 1000, std::nullopt, "a queue was seen farther than it begins");
     }
