@@ -500,12 +500,13 @@ void Client::send_hello(Context& ctx) {
     hello.attempt_number = ++attempt_number_;
     hello.resolve = role_ == Role::superseded;
     for (auto& [name, queue] : queues_) {
-        const bool has_cursor = queue.mirror.at().inc.value != 0;
-        if (!hello.resolve && !queue.is_wanted()) {
+        if (!hello.resolve && !queue.is_wanted() && !queue.is_ending()) {
             // The backend's doing, which has ended with the session.
             tell_dropped(name, queue, Lost::membership, ErrorCode::session_lost, {}, ctx);
         }
-        if (hello.resolve || !queue.is_wanted() || !has_cursor) {
+        // What is about to be left goes on until then: without a cursor it would begin afresh.
+        const bool is_followed = queue.is_wanted() || queue.is_shown;
+        if (hello.resolve || !is_followed || queue.mirror.at().inc.value == 0) {
             continue;
         }
         if (hello.since.size() == since_max) {

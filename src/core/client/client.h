@@ -105,6 +105,10 @@ private:
         [[nodiscard]] bool is_wanted() const noexcept {
             return is_member || wants_to_join() || wants_to_listen();
         }
+        /// A leave or unlisten of the application is on its way, with nothing newer behind it.
+        [[nodiscard]] bool is_ending() const noexcept {
+            return !line.ends_joined(true) || !line.ends_listening(true);
+        }
     };
     using Queues = std::map<QueueName, Queue, NameOrder>;
     using Op = OpLine::Op;

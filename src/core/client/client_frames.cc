@@ -179,7 +179,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     } else if (!frame.request && role_ == Role::current) {
         stay_member(queue);
     }
-    if (!queue.is_wanted() && queue.follow != Follow::none) {
+    if (!queue.is_wanted() && !queue.is_ending() && queue.follow != Follow::none) {
         stop_stream(name, queue,
                     ctx);  // Who was a member, and is none any more, is let listen by a resume.
     }
@@ -197,7 +197,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
     queue->streamed = frame.at.inc;
     const bool is_nothing_left = frame.at.inc.value == 0;
     const bool is_ending = queue->follow == Follow::none && queue->line.has_unlisten();
-    if (!queue->is_wanted() || is_ending) {
+    if ((!queue->is_wanted() && queue->follow != Follow::resuming) || is_ending) {
         queue->follow = is_nothing_left ? Follow::none : queue->follow;
         if (is_nothing_left && !is_ending) {
             tell_dropped(name, *queue, Lost::membership, ErrorCode::gone, {}, ctx);

@@ -183,6 +183,34 @@ TEST_CASE("a gateway whose copy is behind replays that were shown is left for a 
     CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
 }
 
+TEST_CASE("what is to be left is resumed until it is, so that nothing is passed over unsaid") {
+    Bench bench = bench_in_room();
+    bench.cut();
+    bench.submit(room, Leave{});
+    bench.come_back();
+    REQUIRE(bench.last_hello().since.size() == 1);
+    CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
+    CHECK(bench.all<Dropped>().empty());
+    bench.receive(replay(5, 3));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    SUBCASE("in the history of before") {
+        bench.receive(Bench::joined(room, {Inc{7}, 5}));
+        CHECK(bench.delivered<wire::JoinedFrame>() != nullptr);
+    }
+    SUBCASE("in a new one") {
+        bench.receive(reset({Inc{8}, 2}, "gone"));
+        CHECK(bench.delivered<wire::ResetFrame>() != nullptr);
+    }
+    CHECK(bench.all_sent(ClientOp::unlisten).empty());
+    REQUIRE(bench.sent(ClientOp::leave) != nullptr);
+    bench.receive(ok(bench.sent(ClientOp::leave)->request));
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(bench.client.follow(room) == Follow::none);
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.empty());
+}
+
 TEST_CASE("joined at an older place or inc breaks the connection") {
     for (const Cursor at : {Cursor{Inc{7}, 2}, Cursor{Inc{6}, 100}}) {
         Bench bench = bench_in_room();
