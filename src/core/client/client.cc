@@ -424,11 +424,7 @@ void Client::connection_ended() {
     move_at_.reset();
     next_token_at_.reset();
     for (auto& [name, queue] : queues_) {
-        queue.line.pause();
-        queue.line.forget_vain_unlistens();
-        queue.follow = Follow::none;
-        queue.streamed = Inc{};
-        queue.unseen_join = 0;
+        queue.connection_ended();
     }
 }
 

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/name.h"
 #include "base/time.h"
+#include "core/client/followed.h"
 #include "core/client/messages.h"
 #include "core/client/mirror.h"
 #include "core/client/op_line.h"
@@ -39,13 +40,7 @@ class Client {
 public:
     enum class State : std::uint8_t { closed, fetching_token, idle, connecting, up };
     enum class Role : std::uint8_t { current, superseded };
-    /// How far the stream of a queue is to be trusted.
-    enum class Follow : std::uint8_t {
-        none,      ///< what comes is not asked for (any more)
-        asked,     ///< the same as resuming, if the join or listen on its way is not refused
-        resuming,  ///< named in the hello: what was missed is coming, until `joined`
-        live,      ///< every event must follow the one before
-    };
+    using Follow = Followed::Follow;
 
     static constexpr Duration connect_timeout = std::chrono::seconds{10};
     static constexpr Duration token_timeout = std::chrono::seconds{30};
@@ -82,34 +77,8 @@ public:
     [[nodiscard]] std::size_t waiting_count() const;
 
 private:
-    struct Queue {
-        Mirror mirror;  // mirror.at() is the cursor.
-        OpLine line;
-        Seq seen = 0;  // Shown to the application up to here; ahead of the cursor while resuming.
-        Inc streamed;  // Which history this connection's stream is of; 0: of the cursor that we
-                       // named.
-        Follow follow = Follow::none;
-        // The last join (listen) that was granted stands, whatever has become of it since: it is
-        // what the application wants where nothing newer is on its way, or a newer one fails.
-        bool has_joined = false;
-        bool has_listened = false;
-        bool is_member = false;
-        bool is_shown = false;  // The application was told `joined`, and of no end since.
-        // A join that was answered OK before its `joined`, which may still come.
-        std::uint64_t unseen_join = 0;
-
-        [[nodiscard]] bool wants_to_join() const noexcept { return line.ends_joined(has_joined); }
-        [[nodiscard]] bool wants_to_listen() const noexcept {
-            return line.ends_listening(has_listened);
-        }
-        [[nodiscard]] bool is_wanted() const noexcept {
-            return is_member || wants_to_join() || wants_to_listen();
-        }
-        /// A leave or unlisten of the application is on its way, with nothing newer behind it.
-        [[nodiscard]] bool is_ending() const noexcept {
-            return !line.ends_joined(true) || !line.ends_listening(true);
-        }
-    };
+    using Queue = Followed;
+    using Place = Followed::Place;
     using Queues = std::map<QueueName, Queue, NameOrder>;
     using Op = OpLine::Op;
 
@@ -165,10 +134,6 @@ private:
     State take(const wire::RefusedFrame& frame, Context& ctx);
     State take(const wire::ByeFrame& frame, Context& ctx);
 
-    enum class Place : std::uint8_t { next, unwanted, breach };
-    [[nodiscard]] static Place place_of(Queue& queue, Seq seq, std::optional<Seq> prev);
-    [[nodiscard]] static Place place_while_resuming(Queue& queue, Seq seq, std::optional<Seq> prev);
-
     // Requests.
     void take(const Submit& submit, Context& ctx);
     void take(const GiveUp& give_up, Context& ctx);
@@ -178,9 +143,6 @@ private:
                   Context& ctx);
     void not_wanted_any_more(const QueueName& name, Queue& queue, const Op& op, ErrorCode code,
                              std::string_view detail, Context& ctx);
-    static void stay_member(Queue& queue);
-    static void stay_listener(Queue& queue);
-    static void stream_ended(Queue& queue);
     void follow_no_more(const QueueName& name, Queue& queue, Context& ctx);
     void stop_stream(const QueueName& name, Queue& queue, Context& ctx);
     enum class Lost : std::uint8_t { membership, stream };

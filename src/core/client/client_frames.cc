@@ -47,7 +47,7 @@ void Client::welcome(const wire::HelloFrame& frame, Context& ctx) {
     for (auto& [name, queue] : queues_) {
         queue.line.restart();
         if (role_ == Role::current) {
-            stay_member(queue);
+            queue.stay_member();
         }
     }
     tell_status(Status::online, ctx);
@@ -165,8 +165,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
         queue.unseen_join = 0;
     }
     if (!is_old && role_ == Role::current) {
-        queue.follow = Follow::live;
-        queue.seen = frame.at.seq;
+        queue.begins_at(frame.at);
         if (!queue.mirror.replace(frame)) {
             return breach(ctx, ErrorCode::frame_too_big, "a queue's state is too big to keep");
         }
@@ -177,7 +176,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
     if (op != nullptr) {
         accepted(name, queue, *op, is_old ? std::nullopt : std::optional{frame.at}, ctx);
     } else if (!frame.request && role_ == Role::current) {
-        stay_member(queue);
+        queue.stay_member();
     }
     if (!queue.is_wanted() && !queue.is_ending() && queue.follow != Follow::none) {
         stop_stream(name, queue,
@@ -209,62 +208,27 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
         return breach(ctx, ErrorCode::protocol,
                       fmt::format("{} was reset to an older place", frame.queue));
     }
-    queue->follow = Follow::live;
-    queue->seen = frame.at.seq;
+    queue->begins_at(frame.at);
     if (!queue->mirror.replace(frame)) {
         return breach(ctx, ErrorCode::frame_too_big, "a queue's state is too big to keep");
     }
     queue->line.bind(frame.at.inc);
-    queue->is_shown = frame.why != "deleted";
+    queue->is_shown = true;
     ctx.outbox.emplace_back(Deliver{&whole});
     if (frame.why == "deleted") {
         // Joining again could create it again, so that is for the application to decide.
-        queue->is_member = false;
-        queue->has_joined = false;
+        queue->parted();
         queue->has_listened = false;
-        queue->follow = Follow::none;
     } else if (frame.why == "gone") {
         queue->is_member = false;
         queue->follow = is_nothing_left ? Follow::none : Follow::live;
-        stay_member(*queue);
-        stay_listener(*queue);
+        queue->stay_member();
+        queue->stay_listener();
         if (!queue->is_wanted() && is_nothing_left) {
             tell_dropped(name, *queue, Lost::membership, ErrorCode::gone, {}, ctx);
         }
     }
     return State::up;
-}
-
-Client::Place Client::place_of(Queue& queue, Seq seq, std::optional<Seq> prev) {
-    switch (queue.follow) {
-        case Follow::none: return Place::unwanted;
-        case Follow::asked:
-        case Follow::resuming: return place_while_resuming(queue, seq, prev);
-        case Follow::live: break;
-    }
-    if (seq == 0 || prev.value_or(seq - 1) != queue.mirror.at().seq ||
-        seq <= queue.mirror.at().seq) {
-        if (!queue.line.awaits_stream()) {
-            return Place::breach;
-        }
-        // We have ended that stream and begun another one in one breath; this is the new one.
-        queue.follow = Follow::asked;
-        return place_while_resuming(queue, seq, prev);
-    }
-    queue.seen = seq;
-    queue.mirror.move_to(seq);
-    return Place::next;
-}
-
-// The cursor waits for `joined`: only that says that nothing is missing before it. What does not
-// follow is of a stream that we have ended, and comes again.
-Client::Place Client::place_while_resuming(Queue& queue, Seq seq, std::optional<Seq> prev) {
-    const bool is_other = queue.streamed.value != 0 && queue.streamed != queue.mirror.at().inc;
-    if (is_other || seq <= queue.seen || prev.value_or(seq - 1) > queue.seen) {
-        return Place::unwanted;
-    }
-    queue.seen = seq;
-    return Place::next;
 }
 
 Client::State Client::take(const wire::ServerFrame& whole, const wire::MsgFrame& frame,
@@ -283,8 +247,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::MsgFrame&
         return State::up;
     }
     Queue* queue = find_queue(frame.queue);
-    const Place place =
-        queue == nullptr ? Place::unwanted : place_of(*queue, frame.seq, frame.prev);
+    const Place place = queue == nullptr ? Place::unwanted : queue->take(frame.seq, frame.prev);
     if (place == Place::breach) {
         return breach(ctx, ErrorCode::protocol, fmt::format("a gap in {}", frame.queue));
     }
@@ -298,8 +261,7 @@ template <typename Frame>
 Client::State Client::take_change(const wire::ServerFrame& whole, const Frame& frame,
                                   Context& ctx) {
     Queue* queue = find_queue(frame.queue);
-    const Place place =
-        queue == nullptr ? Place::unwanted : place_of(*queue, frame.seq, frame.prev);
+    const Place place = queue == nullptr ? Place::unwanted : queue->take(frame.seq, frame.prev);
     if (place == Place::breach) {
         return breach(ctx, ErrorCode::protocol, fmt::format("a gap in {}", frame.queue));
     }
@@ -329,12 +291,8 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::LeftFrame
         return State::up;
     }
     const bool was_wanted = queue->is_wanted();
-    queue->is_member = false;
-    queue->unseen_join = 0;
-    queue->has_joined = false;  // A join on its way has not been judged yet: it stays wanted.
-    queue->follow = Follow::none;
-    queue->is_shown = false;
-    stay_listener(*queue);
+    queue->parted();
+    queue->stay_listener();
     if (was_wanted) {
         ctx.outbox.emplace_back(Deliver{&whole});
     }

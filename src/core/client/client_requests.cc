@@ -228,9 +228,8 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
                                     *at < queue.mirror.at() &&
                                     queue.mirror.members().contains(user_);
         if (!is_of_long_ago) {
-            queue.is_member = false;
-            queue.is_shown = false;
-            stream_ended(queue);  // Also of who listened as well.
+            queue.parted();
+            queue.stream_ended();  // Also of who listened as well.
         }
     } else if (std::holds_alternative<Unlisten>(done.body)) {
         const bool is_given_up = done.intent == OpLine::Intent::fill;
@@ -240,7 +239,7 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
                 tell_dropped(name, queue, Lost::stream, ErrorCode::not_member, {}, ctx);
             }
             queue.is_shown = queue.is_shown && is_given_up;
-            stream_ended(queue);
+            queue.stream_ended();
         }
     }
     if (!queue.is_wanted() && queue.follow != Follow::none) {
@@ -296,16 +295,9 @@ void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& 
     follow_no_more(name, queue, ctx);
     if (state_ == State::up && role_ == Role::current) {
         // What was granted before still stands; the failed one had taken its place.
-        stay_member(queue);
-        stay_listener(queue);
+        queue.stay_member();
+        queue.stay_listener();
     }
-}
-
-/// The server has ended a stream at our will; but it may begin another one, for a join or listen
-/// that is right behind.
-void Client::stream_ended(Queue& queue) {
-    queue.follow = queue.line.awaits_stream() ? Follow::asked : Follow::none;
-    stay_listener(queue);
 }
 
 /// Ends what is streamed, or was awaited and does not come, to somebody who does not want it.
@@ -337,31 +329,11 @@ void Client::stop_stream(const QueueName& name, Queue& queue, Context& ctx) {
 /// Once for each `joined` that was shown, unless the application itself is parting.
 void Client::tell_dropped(const QueueName& name, Queue& queue, Lost lost, ErrorCode code,
                           std::string_view detail, Context& ctx) {
-    const bool is_leaving = !queue.line.ends_joined(true);
-    const bool is_unlistening = !queue.line.ends_listening(true);
-    const bool is_parting = is_leaving || (lost == Lost::stream && is_unlistening);
+    const bool is_parting = lost == Lost::stream ? queue.is_ending() : queue.is_leaving();
     if (queue.is_shown && !is_parting) {
         ctx.outbox.emplace_back(Dropped{name, code, std::string{detail}});
     }
     queue.is_shown = false;
-}
-
-/// Becomes a member again, where the application asked for it and the server says we are not.
-void Client::stay_member(Queue& queue) {
-    if (queue.wants_to_join() && !queue.is_member && !queue.line.has_join()) {
-        Op op;
-        op.body = Join{};
-        queue.line.held().push_front(std::move(op));  // Before what only members may do.
-    }
-}
-
-/// The same for who listens and is not streamed to any more.
-void Client::stay_listener(Queue& queue) {
-    if (queue.wants_to_listen() && queue.follow == Follow::none && !queue.line.has_listen()) {
-        Op op;
-        op.body = Listen{};
-        queue.line.held().push_front(std::move(op));
-    }
 }
 
 /// Ops without an inc to bind to would wait for ever once the join or listen before them failed.
