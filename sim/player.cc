@@ -109,7 +109,6 @@ void Player::ask(std::string_view queue, client::Request request, std::size_t pa
     world_.trace.line(name_, "asks {} of {} (request kind {})", asked.ref, queue, request.index());
     if (std::holds_alternative<client::Leave>(request) ||
         std::holds_alternative<client::Unlisten>(request)) {
-        part_from(queue);
         partings_.emplace(asked.ref, std::string(queue));
     }
     step(client::Submit{client::OpId{asked.ref}, QueueName(queue), std::move(request), {}});
@@ -326,10 +325,7 @@ void Player::note(const wire::ServerFrame& frame) {
             }
         }
         note_place(joined->queue, Read::Kind::joined, joined->at, false);
-        const bool is_parting =
-            std::any_of(partings_.begin(), partings_.end(),
-                        [&](const auto& parting) { return parting.second == joined->queue; });
-        if (is_parting || client_->follow(joined->queue) == client::Client::Follow::none) {
+        if (client_->follow(joined->queue) == client::Client::Follow::none) {
             part_from(joined->queue);  // Nobody wants it any more.
         }
     } else if (const auto* reset = std::get_if<wire::ResetFrame>(&frame)) {

@@ -191,8 +191,8 @@ void Client::give_up_ask(const QueueName& name, Queue& queue, Op& op, Context& c
     if (begins_stream) {
         OpLine::withdraw(op, OpLine::Intent::fill);
         op.is_due = false;
-        if (queue.is_wanted()) {
-            return;  // It stays open: its stream is wanted.
+        if (queue.is_wanted() || queue.is_ending()) {
+            return;  // It stays open: its stream is wanted, or what is behind it ends it.
         }
     }
     const Op given_up = queue.line.settle(op, ctx.now);
@@ -242,7 +242,7 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
             queue.stream_ended();
         }
     }
-    if (!queue.is_wanted() && queue.follow != Follow::none) {
+    if (!queue.is_wanted() && !queue.is_ending() && queue.follow != Follow::none) {
         stop_stream(name, queue, ctx);
     }
     follow_no_more(name, queue, ctx);
@@ -302,15 +302,19 @@ void Client::not_wanted_any_more(const QueueName& name, Queue& queue, const Op& 
 
 /// Ends what is streamed, or was awaited and does not come, to somebody who does not want it.
 void Client::follow_no_more(const QueueName& name, Queue& queue, Context& ctx) {
-    if (!queue.is_wanted() && queue.follow == Follow::live) {
+    const bool is_promised = queue.follow == Follow::asked && queue.line.awaits_stream();
+    if (queue.follow == Follow::asked && !is_promised) {
+        queue.follow = Follow::none;
+    }
+    if (queue.is_wanted() || queue.is_ending()) {
+        return;  // What is to be left goes on until it is.
+    }
+    if (queue.follow == Follow::live) {
         stop_stream(name, queue, ctx);
-    } else if (!queue.is_wanted() &&
-               (queue.follow != Follow::asked || !queue.line.awaits_stream())) {
+    } else if (!is_promised) {
         // Not what a join brings that was given up: it may have been carried out.
         queue.follow = Follow::none;
         tell_dropped(name, queue, Lost::stream, ErrorCode::not_member, {}, ctx);
-    } else if (queue.follow == Follow::asked && !queue.line.awaits_stream()) {
-        queue.follow = Follow::none;
     }
 }
 

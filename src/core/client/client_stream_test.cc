@@ -211,6 +211,56 @@ TEST_CASE("what is to be left is resumed until it is, so that nothing is passed 
     CHECK(bench.last_hello().since.empty());
 }
 
+TEST_CASE("a stream goes on until its unlisten is answered, whatever is decided before that") {
+    Bench bench = bench_that_listens();
+    bench.submit(room, say());
+    const auto said = bench.sent(ClientOp::send)->request;
+    SUBCASE("an op is accepted") {
+        bench.submit(room, Unlisten{});
+        const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+        bench.receive(ok(said));
+        bench.receive(Bench::message(room, 4));
+        CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+        bench.receive(ok(unlisten));
+    }
+    SUBCASE("an op is rejected") {
+        bench.submit(room, Unlisten{});
+        const auto unlisten = bench.sent(ClientOp::unlisten)->request;
+        bench.receive(Bench::err(said, ErrorCode::not_member));
+        bench.receive(Bench::message(room, 4));
+        CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+        bench.receive(ok(unlisten));
+    }
+    SUBCASE("a second listen is given up") {
+        const OpId second = bench.submit(room, Listen{});
+        const auto listen = bench.sent(ClientOp::listen)->request;
+        bench.submit(room, Unlisten{});
+        CHECK(bench.all_sent(ClientOp::unlisten).empty());
+        bench.step(GiveUp{second});
+        bench.receive(Bench::message(room, 4));
+        CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+        auto joined = Bench::joined(room, {Inc{7}, 4}, listen);
+        joined.member = false;
+        bench.receive(joined);
+        REQUIRE(bench.sent(ClientOp::unlisten) != nullptr);
+        bench.receive(ok(bench.sent(ClientOp::unlisten)->request));
+    }
+    CHECK(bench.client.follow(room) == Follow::none);
+    CHECK(bench.all<Dropped>().empty());
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+}
+
+TEST_CASE("a listen that is given up off line takes nothing from the unlisten behind it") {
+    Bench bench = bench_that_listens();
+    bench.cut();
+    const OpId second = bench.submit(room, Listen{});
+    bench.submit(room, Unlisten{});
+    bench.step(GiveUp{second});
+    bench.come_back();
+    REQUIRE(bench.last_hello().since.size() == 1);
+    CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
+}
+
 TEST_CASE("joined at an older place or inc breaks the connection") {
     for (const Cursor at : {Cursor{Inc{7}, 2}, Cursor{Inc{6}, 100}}) {
         Bench bench = bench_in_room();
