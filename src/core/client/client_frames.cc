@@ -195,10 +195,11 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::ResetFram
     Queue* const queue = &found->second;
     queue->streamed = frame.at.inc;
     const bool is_nothing_left = frame.at.inc.value == 0;
-    const bool is_ending = queue->follow == Follow::none && queue->line.has_unlisten();
-    if ((!queue->is_wanted() && queue->follow != Follow::resuming) || is_ending) {
+    const bool is_over = queue->follow == Follow::none && queue->line.has_unlisten();
+    const bool is_streamed = queue->follow == Follow::live || queue->follow == Follow::resuming;
+    if ((!queue->is_wanted() && !is_streamed) || is_over) {
         queue->follow = is_nothing_left ? Follow::none : queue->follow;
-        if (is_nothing_left && !is_ending) {
+        if (is_nothing_left && !is_over) {
             tell_dropped(name, *queue, Lost::membership, ErrorCode::gone, {}, ctx);
         }
         return State::up;

@@ -250,6 +250,21 @@ TEST_CASE("a stream goes on until its unlisten is answered, whatever is decided 
     CHECK(bench.verdict()->outcome == Outcome::ok);
 }
 
+TEST_CASE("what waits behind an unlisten ends with a queue that is deleted") {
+    Bench bench = bench_that_listens();
+    bench.submit(room, say());
+    const auto said = bench.sent(ClientOp::send)->request;
+    bench.submit(room, put("a", "1"));  // Waits for number 1.
+    bench.submit(room, Unlisten{});
+    bench.receive(reset({Inc{7}, 5}, "deleted"));
+    CHECK(bench.delivered<wire::ResetFrame>() != nullptr);
+    bench.receive(Bench::err(said, ErrorCode::gone));
+    if (const auto* unlisten = bench.sent(ClientOp::unlisten)) {
+        bench.receive(ok(unlisten->request));
+    }
+    CHECK(bench.client.waiting_count() == 0);
+}
+
 TEST_CASE("a listen that is given up off line takes nothing from the unlisten behind it") {
     Bench bench = bench_that_listens();
     bench.cut();
