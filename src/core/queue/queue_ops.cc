@@ -110,10 +110,12 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
         verdict.kind != Verdict::Kind::busy &&
         (verdict.kind != Verdict::Kind::rejected || rules_in_force.rejections_count);
     if (is_numbered && content_ && counts) {
-        clients_.decide(
-            client, keep(verdict),
-            is_member(client.user) ? ClientRecords::Whose::member : ClientRecords::Whose::stranger,
-            slot, ctx.now);
+        // A client that only withdraws has lost: it does not take the place of the one that won.
+        const bool has_connection = op.sender.cep.inc.value != 0;
+        clients_.decide(client, keep(verdict),
+                        has_connection && is_member(client.user) ? ClientRecords::Whose::member
+                                                                 : ClientRecords::Whose::stranger,
+                        slot, ctx.now);
         age_clients(ctx);
     }
     return verdict;

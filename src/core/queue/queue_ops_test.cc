@@ -297,6 +297,22 @@ TEST_CASE("of a client that left, verdicts are known for 600 s, outcomes for a d
     CHECK_FALSE(room.wake_at.has_value());  // Nothing is left to age.
 }
 
+TEST_CASE("a client that has lost and withdraws does not take the winner's place") {
+    Limits limits;
+    limits.left_clients_max = 1;
+    Room room(limits);
+    TestClient winner = alice;
+    winner.cid = Cid{0, 2};
+    winner.cep.counter = alice.cep.counter + 1;
+    CHECK(room.send(winner, "chat", "1", room.nth(1)).kind == Kind::ok);
+    TestClient loser = alice;
+    loser.cep = Cep{};  // A connection that only resolves has none.
+    CHECK(room.withdraw(loser, room.nth(2)).code == ErrorCode::withdrawn);
+    room.send(client_of("carol"), "wall", "1", room.nth(1));  // A stranger: the one that is kept.
+    CHECK(room.send(winner, "chat", "1", room.nth(2)).kind == Kind::ok);
+    CHECK(room.withdraw(loser, room.nth(3)).kind == Kind::expired);
+}
+
 // ---- Withdrawing -----------------------------------------------------------------------------
 
 TEST_CASE("a withdrawal that comes first decides: the op is never applied") {

@@ -220,7 +220,7 @@ void UserQueue::take_over(Slot& slot, const Attach& attach, actor::Context& ctx)
     // The connection fences the queues that it is told of. A join of the one before it may still
     // be under way: this follows right behind it.
     for (const auto& [queue, membership] : joined_) {
-        if (membership.inc.value == 0) {
+        if (membership.inc.value == 0 || membership.joins_open != 0) {
             tell_presence(queue, true, slot.cep, ctx);
         }
     }
@@ -328,7 +328,9 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
     if (!op.sender.is_server && !is_current) {
         queue::OpReply reply = queue::reply_to(op, pass.queue);
         reply.verdict.kind = queue::Verdict::Kind::fenced;
-        reply.verdict.code = ErrorCode::superseded;
+        // Else it was given up for silent: it is nobody's loser, and must sign in anew.
+        const bool has_lost = cep.slot() >= slot_count() || slot(cep.slot()).cep != cep;
+        reply.verdict.code = has_lost ? ErrorCode::superseded : ErrorCode::session_lost;
         ctx.send(from, std::move(reply));
         return;
     }
@@ -370,7 +372,7 @@ void UserQueue::note_join(queue::Op& op, const QueueName& queue) {
         }
         noted = joined_.emplace(queue, Membership{}).first;
     }
-    noted->second.is_joining = true;
+    ++noted->second.joins_open;
     noted->second.by_server = noted->second.by_server || op.sender.is_server;
 }
 
@@ -388,9 +390,11 @@ void UserQueue::note_standing(const queue::OpReply& reply, actor::Context& ctx) 
     const bool is_join = reply.what == queue::OpReply::What::join;
     auto noted = joined_.find(reply.queue);
     const Inc before = noted == joined_.end() ? Inc{} : noted->second.inc;
-    const bool is_joining = noted != joined_.end() && noted->second.is_joining && !is_join;
+    std::uint32_t joins_open = noted == joined_.end() ? 0 : noted->second.joins_open;
+    joins_open -= is_join && joins_open != 0 ? 1 : 0;
     if (!reply.standing) {
-        if (is_joining) {
+        if (joins_open != 0) {
+            noted->second.joins_open = joins_open;
             noted->second.inc = Inc{};  // A later join is still on its way.
         } else if (noted != joined_.end()) {
             joined_.erase(noted);
@@ -404,7 +408,7 @@ void UserQueue::note_standing(const queue::OpReply& reply, actor::Context& ctx) 
         return;
     } else {
         joined_.insert_or_assign(
-            reply.queue, Membership{reply.standing->inc, reply.standing->by_server, is_joining});
+            reply.queue, Membership{reply.standing->inc, reply.standing->by_server, joins_open});
     }
     const Inc after = reply.standing ? reply.standing->inc : Inc{};
     if (before != after) {
@@ -431,7 +435,7 @@ void UserQueue::take(const QueueEnded& ended) {
     if (found == joined_.end() || ended.inc < found->second.inc) {
         return;
     }
-    if (found->second.is_joining) {
+    if (found->second.joins_open != 0) {
         found->second.inc = Inc{};
     } else {
         joined_.erase(found);

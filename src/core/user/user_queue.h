@@ -84,7 +84,7 @@ private:
     struct Membership {
         Inc inc;  ///< 0: not in it
         bool by_server = false;
-        bool is_joining = false;  ///< a join has been passed on and is not answered
+        std::uint32_t joins_open = 0;  ///< passed on and not answered
     };
     struct LastAttempt {
         Cid cid;

@@ -74,7 +74,7 @@ void UserQueue::save(Instant now, std::string& out) const {
         joined.set_queue(queue.text().data(), queue.text().size());
         joined.set_inc(membership.inc.value);
         joined.set_by_server(membership.by_server);
-        joined.set_is_joining(membership.is_joining);
+        joined.set_joins_open(membership.joins_open);
     }
     saved.set_told(told_);
     saved.AppendToString(&out);
@@ -115,9 +115,9 @@ bool UserQueue::read_saved(const State& saved, Instant now) {
         attempts_.push_back({Cid{each.cid_high(), each.cid_low()}, each.number()});
     }
     for (const auto& each : saved.joined()) {
-        const Membership membership{Inc{each.inc()}, each.by_server(), each.is_joining()};
+        const Membership membership{Inc{each.inc()}, each.by_server(), each.joins_open()};
         const bool is_after = joined_.empty() || joined_.rbegin()->first < each.queue();
-        if (!is_after || (membership.inc.value == 0 && !membership.is_joining)) {
+        if (!is_after || (membership.inc.value == 0 && membership.joins_open == 0)) {
             return false;
         }
         joined_.emplace_hint(joined_.end(), QueueName(each.queue()), membership);

@@ -510,6 +510,51 @@ TEST_CASE("a join of a connection that has lost is fenced behind it, and told to
     CHECK(bench.joined() == Lines{"/room/1 70"});
 }
 
+TEST_CASE("who takes over during a join to a queue of which an older history is noted fences it") {
+    Bench bench;
+    const auto first = bench.sign_in(connection(0, 1), phone);
+    bench.join(first, room, Inc{70});
+    bench.pass_on(room, bench.op_of(first, bench.join_body()));
+    const auto second = bench.sign_in(connection(4, 2), laptop);
+    CHECK(second.joined.size() == 1);
+    CHECK(bench.only<queue::Presence>().cep == second.cep);
+}
+
+TEST_CASE("of two joins on their way the answer of one leaves the other to be fenced") {
+    Bench bench;
+    const auto first = bench.sign_in(connection(0, 1), phone);
+    const auto join = bench.op_of(first, bench.join_body());
+    const auto leave = bench.op_of(first, bench.leave_body());
+    bench.pass_on(room, join);
+    bench.pass_on(room, leave);
+    bench.pass_on(room, join);
+    bench.answer(room, join, Inc{70});
+    bench.answer(room, leave, Inc{});
+    CHECK(bench.joined() == Lines{"/room/1 0"});
+    const auto saved = UserQueue::restore(bench.settings, bench.user, bench.now, bench.saved());
+    REQUIRE(saved != nullptr);
+    const auto second = bench.sign_in(connection(4, 2), laptop);
+    CHECK(bench.only<queue::Presence>().cep == second.cep);
+    bench.answer(room, join, Inc{70});
+    CHECK(bench.joined() == Lines{"/room/1 70"});
+    bench.answer(room, leave, Inc{});
+    CHECK(bench.joined().empty());
+}
+
+TEST_CASE("a join of a connection that was given up for silent is told so, and not that it lost") {
+    Bench bench;
+    const auto attached = bench.sign_in(connection(3, 1));
+    bench.pass(37'500ms);
+    bench.wake();
+    bench.pass_on(room, bench.op_of(attached, bench.join_body()));
+    CHECK(bench.only<OpReply>().verdict.kind == Verdict::Kind::fenced);
+    CHECK(bench.only<OpReply>().verdict.code == ErrorCode::session_lost);
+    const auto newer = bench.sign_in(connection(3, 2), phone, 2);
+    bench.pass_on(room, bench.op_of(attached, bench.join_body()));
+    CHECK(bench.only<OpReply>().verdict.code == ErrorCode::superseded);
+    CHECK(newer.cep != attached.cep);
+}
+
 TEST_CASE("a leave of a connection that has lost is told to the winner") {
     Bench bench;
     const auto first = bench.sign_in(connection(0, 1), phone);
