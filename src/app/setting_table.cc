@@ -203,8 +203,8 @@ constexpr std::array table{
                                                             "Messages that may wait for it."),
     duration<&S::gateway, &G::out_time_max, 100, hour>(
         "gateway.out_time_max", "How long anything may wait for it; then it is closed."),
-    count<&S::gateway, &G::queues_max, 1, 10'000>(
-        "gateway.queues_max", "Queues that one connection may join or listen to."),
+    count<&S::gateway, &G::queues_max, 1, 64>("gateway.queues_max",
+                                              "Queues that one connection may join or listen to."),
     count<&S::gateway, &G::listed_members_max, 0, 100'000>(
         "gateway.listed_members_max", "Members named one by one; of more only the count is told."),
     rate<&S::gateway, &G::op_rate>("gateway.op_rate", "What one connection may ask for."),
@@ -214,7 +214,8 @@ constexpr std::array table{
         "gateway.unknown_of_address_max",
         "Of these: from one address, or one /64 of IPv6. Behind a proxy all have its address."),
     rate<&S::gateway, &G::login_rate>(
-        "gateway.login_rate", "New sign-ins, divided among the shards; more are told when to come back."),
+        "gateway.login_rate",
+        "New sign-ins, divided among the shards; more are told when to come back."),
     rate<&S::gateway, &G::resume_rate>("gateway.resume_rate",
                                        "Clients that come back with a resume token."),
     SettingRow{"gateway.origins", "Web pages that may connect, such as \"https://example.com\".",
@@ -230,7 +231,8 @@ constexpr std::array table{
     count<&S::queue, &Q::members_max, 1, 1'000'000>("queue.members_max", "Members of one queue."),
     count<&S::queue, &Q::mounts_max, 1, 1'024>("queue.mounts_max", "Mounts of one queue."),
     size<&S::queue, &Q::state_bytes_max, 4 * kib, 64 * mib>(
-        "queue.state_bytes_max", "Bytes in all state mounts of one queue."),
+        "queue.state_bytes_max",
+        "Bytes in all state mounts of one queue; and in the meta and roles of its members."),
     size<&S::queue, &Q::history_bytes_max, 0, 64 * mib>(
         "queue.history_bytes_max", "Bytes in the history of one message mount."),
     size<&S::queue, &Q::key_bytes_max, 1, 256>("queue.key_bytes_max", "The longest key."),

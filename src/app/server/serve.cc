@@ -285,7 +285,7 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
 
     const auto shard_count = static_cast<std::uint16_t>(settings.server.shards);
     Switchboard switchboard(shard_count);
-    ServiceSite service_site(switchboard, (*site)->placement);
+    ServiceSite service_site(switchboard, (*site)->placement, settings.queue.payload_bytes_max);
     boost::asio::io_context io(1);
     admin::Api api(service_site, gate_settings(settings, *folder));
     auto admin_server =

@@ -8,9 +8,11 @@
 
 namespace muster::server {
 
-ServiceSite::ServiceSite(Switchboard& switchboard, const ring::Placement& placement)
+ServiceSite::ServiceSite(Switchboard& switchboard, const ring::Placement& placement,
+                         std::uint32_t payload_bytes_max)
     : switchboard_(switchboard),
       placement_(placement),
+      payload_bytes_max_(payload_bytes_max),
       now_(runtime::monotonic_now()),
       kept_(switchboard.shard_count()) {}
 

@@ -37,13 +37,15 @@ public:
     static constexpr Duration deadline = std::chrono::seconds{5};
     static constexpr std::size_t questions_max = 4'096;
 
-    ServiceSite(Switchboard& switchboard, const ring::Placement& placement);
+    ServiceSite(Switchboard& switchboard, const ring::Placement& placement,
+                std::uint32_t payload_bytes_max);
 
     void ask(QueueName to, admin::MakeBody make_body,
              std::function<void(std::optional<admin::Reply>)> then) override;
     void list(admin::ListQuestion question,
               std::function<void(std::optional<std::vector<QueueName>>)> then) override;
     void metrics(std::function<void(std::string)> then) override;
+    [[nodiscard]] std::uint32_t payload_bytes_max() const override { return payload_bytes_max_; }
     [[nodiscard]] bool is_ready() const override { return is_ready_; }
 
     /// From now on clients are served, or not any more.
@@ -108,6 +110,7 @@ private:
 
     Switchboard& switchboard_;
     ring::Placement placement_;
+    std::uint32_t payload_bytes_max_;
     Instant now_{};
     bool is_ready_ = false;
     RequestId last_request_;

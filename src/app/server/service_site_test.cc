@@ -20,7 +20,7 @@ constexpr ShardId shard{0};
 /// A site with one shard, whose part the test plays.
 struct Bench {
     Switchboard switchboard{1};
-    ServiceSite site{switchboard, ring::Placement(HashKey{1, 2}, 16, 1)};
+    ServiceSite site{switchboard, ring::Placement(HashKey{1, 2}, 16, 1), 16 * 1024};
     std::vector<std::optional<admin::Reply>> answers;
 
     void ask() {

@@ -70,6 +70,19 @@ bool same_mount(const Mount& a, const Mount& b) {
                       same_message);
 }
 
+void set_member(Content& content, const MemberChanged& changed) {
+    const auto found = content.members.find(changed.user);
+    if (found != content.members.end()) {
+        content.info_bytes -= info_bytes(found->second);
+    }
+    if (changed.member) {
+        content.info_bytes += info_bytes(*changed.member);
+        content.members.insert_or_assign(changed.user, *changed.member);
+    } else if (found != content.members.end()) {
+        content.members.erase(found);
+    }
+}
+
 }  // namespace
 
 void Content::apply(const EventPtr& event, Instant now, const Limits& limits) {
@@ -84,11 +97,7 @@ void Content::apply(const EventPtr& event, Instant now, const Limits& limits) {
         MUSTER_CHECK(mount != mounts.end());
         set_keys(mount->second, *changed, event->seq);
     } else if (const auto* member = std::get_if<MemberChanged>(&event->body)) {
-        if (member->member) {
-            members.insert_or_assign(member->user, *member->member);
-        } else {
-            members.erase(member->user);
-        }
+        set_member(*this, *member);
     } else if (const auto* mount = std::get_if<MountChanged>(&event->body)) {
         if (!mount->rules) {
             mounts.erase(mount->mount);
@@ -106,8 +115,8 @@ bool Content::forget_old(Instant now) {
     bool is_some_left = false;
     for (auto& [name, mount] : mounts) {
         forget_older_than_ttl(mount, now);
-        is_some_left = is_some_left ||
-                       (!mount.history.empty() && mount.rules.history_ttl > Duration::zero());
+        is_some_left =
+            is_some_left || (!mount.history.empty() && mount.rules.history_ttl > Duration::zero());
     }
     return is_some_left;
 }
@@ -122,6 +131,10 @@ std::size_t Content::state_bytes() const noexcept {
 
 std::size_t entry_bytes(const Key& key, const Payload& value) noexcept {
     return key.text().size() + value.size();
+}
+
+std::size_t info_bytes(const Member& member) noexcept {
+    return member.info.size() + member.role.view().size();
 }
 
 std::size_t message_bytes(const Event& event) noexcept {

@@ -21,9 +21,9 @@ namespace muster::queue {
 
 /// A user whom the queue knows.
 struct Member {
-    Payload info;            ///< a JSON object of the backend's, shown to all; empty = {}
-    SharedText role;         ///< the backend's word; empty = none
-    SessionId session;       ///< the session with which it was last seen online
+    Payload info;       ///< a JSON object of the backend's, shown to all; empty = {}
+    SharedText role;    ///< the backend's word; empty = none
+    SessionId session;  ///< the session with which it was last seen online
     bool is_online = false;
     bool by_server = false;  ///< joined by the backend: stays while offline
 
@@ -61,7 +61,8 @@ struct MountChanged {
     std::optional<MountRules> rules;
 };
 
-/// One change of a queue: takes exactly one seq. Immutable; history, replicas and backlogs share it.
+/// One change of a queue: takes exactly one seq. Immutable; history, replicas and backlogs share
+/// it.
 struct Event {
     Seq seq = 0;
     WallTime time;
@@ -107,6 +108,7 @@ public:
     std::shared_ptr<const Template> rules;
     std::map<MountName, Mount, NameOrder> mounts;
     std::map<UserId, Member, NameOrder> members;
+    std::size_t info_bytes = 0;  ///< of all members
 
     /// Applies the next event; its seq must be at.seq + 1. O(log n) in keys or members.
     void apply(const EventPtr& event, Instant now, const Limits& limits);
@@ -121,6 +123,9 @@ public:
 
 /// Returns the bytes that one key counts against the limits.
 [[nodiscard]] std::size_t entry_bytes(const Key& key, const Payload& value) noexcept;
+
+/// Returns the bytes that what the backend says of a member counts against the limits.
+[[nodiscard]] std::size_t info_bytes(const Member& member) noexcept;
 
 /// Returns the bytes that one message, a MessagePosted, counts against the limits.
 [[nodiscard]] std::size_t message_bytes(const Event& event) noexcept;

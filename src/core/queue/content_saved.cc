@@ -268,6 +268,7 @@ bool read(const State& saved, Instant since, Content& content) {
     }
     for (const auto& each : saved.members()) {
         auto member = read(each);
+        content.info_bytes += member ? info_bytes(*member) : 0;
         if (!member || !append(content.members, UserId(each.user()), *std::move(member))) {
             return false;
         }

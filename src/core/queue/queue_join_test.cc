@@ -173,6 +173,23 @@ TEST_CASE("the server's join carries role and info, and shows whether the user i
     CHECK(bench.content().members.at(alice.user).role.view() == "judge");
 }
 
+TEST_CASE("what the server says of all members has a limit, below which it may be changed") {
+    Limits limits;
+    limits.state_bytes_max = 100;
+    QueueBench bench(settings_of({open_room()}, limits));
+    const std::string meta = R"({"name":")" + std::string(30, 'x') + R"("})";  // 41 bytes.
+    CHECK(bench.join_by_server("alice", {}, meta, "judge").kind == Kind::ok);
+    CHECK(bench.join_by_server("bob", {}, meta).kind == Kind::ok);
+    CHECK(bench.join_by_server("carol", {}, meta).code == ErrorCode::full);
+    CHECK(bench.join_by_server("carol", {}, "{}").kind == Kind::ok);
+    CHECK(bench.join_by_server("alice", {}, "{}").kind == Kind::ok);
+    bench.restart();
+    CHECK(bench.content().info_bytes == 41 + 2 + 2);
+    CHECK(bench.join_by_server("carol", {}, meta).kind == Kind::ok);
+    CHECK(bench.leave(bob).kind == Kind::ok);
+    CHECK(bench.content().info_bytes == 41 + 2);
+}
+
 TEST_CASE("whom the server has joined may join itself as well, and stays the server's member") {
     QueueBench bench(settings_of({closed_room()}));
     bench.ask_as_server(CreateOp{});

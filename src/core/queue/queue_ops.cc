@@ -196,9 +196,14 @@ Verdict Queue::join(const Op& op, const JoinOp& join, actor::Context& ctx) {
         member.session = op.sender.session;
     }
     if (op.sender.is_server) {
+        const std::size_t others = content_->info_bytes - info_bytes(member);
         member.by_server = true;
         member.role = join.role;
         member.info = join.info;
+        const std::size_t bytes = others + info_bytes(member);
+        if (bytes > content_->info_bytes && bytes > settings_->limits.state_bytes_max) {
+            return rejected(ErrorCode::full, "the members' meta has as many bytes as it may");
+        }
     }
     raise_fence(join.user, op.sender.cep);
     for (const Cep& cep : join.fences) {

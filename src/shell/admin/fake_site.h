@@ -46,6 +46,7 @@ public:
 
     void metrics(std::function<void(std::string)> then) override { then("muster_up 1\n"); }
 
+    [[nodiscard]] std::uint32_t payload_bytes_max() const override { return 16 * 1024; }
     [[nodiscard]] bool is_ready() const override { return ready; }
 
     /// Answers the oldest question that is held.

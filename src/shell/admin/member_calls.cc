@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/units.h"
 #include "core/wire/json_writer.h"
 #include "core/wire/names.h"
 #include "shell/admin/call.h"
@@ -59,7 +60,8 @@ Response show_members(const queue::Content& content, const std::string& after,
     return response;
 }
 
-Parsed<queue::JoinOp> parse_join(const UserId& user, std::string_view body) {
+Parsed<queue::JoinOp> parse_join(const UserId& user, std::string_view body,
+                                 std::uint32_t meta_bytes_max) {
     Fields fields = Fields::of(body);
     queue::JoinOp join;
     join.user = user;
@@ -70,6 +72,11 @@ Parsed<queue::JoinOp> parse_join(const UserId& user, std::string_view body) {
         join.role = SharedText{*role};
     }
     if (const auto meta = fields.object("meta")) {
+        if (meta->size() > meta_bytes_max) {
+            fields.refuse_field("meta",
+                                fmt::format("meta has at most {}", size_text(meta_bytes_max)),
+                                ErrorCode::too_big);
+        }
         join.info = Payload{*meta};
     }
     if (auto good = fields.finish(); !good) {
@@ -107,7 +114,7 @@ void list_members(Call& call) {
 }
 
 void put_member(Call& call) {
-    auto join = parse_join(call.user, call.body);
+    auto join = parse_join(call.user, call.body, call.site.payload_bytes_max());
     if (!join) {
         call.refuse(join.error());
         return;

@@ -72,6 +72,35 @@ TEST_CASE("a member's definition that means nothing is refused") {
     CHECK(bench.site.asked.empty());
 }
 
+TEST_CASE("a member's meta is at most as long as a message") {
+    ApiBench bench;
+    const auto put = [&](std::size_t bytes) {
+        return bench.call("PUT", "/v1/queues/r/-/members/alice",
+                          R"({"meta":{"a":")" + std::string(bytes - 8, 'x') + "\"}}");
+    };
+    const Response refused = put(16 * 1024 + 1);
+    CHECK(refused.status == 413);
+    CHECK(contains(refused.body, "M3003"));
+    CHECK(contains(refused.body, "/meta"));
+    CHECK(bench.site.asked.empty());
+    static_cast<void>(put(16 * 1024));
+    CHECK(bench.site.asked.size() == 1);
+}
+
+TEST_CASE("a message to a user is at most as long as one to a queue") {
+    ApiBench bench;
+    const std::string_view path = "/v1/users/alice/-/messages";
+    const Response refused =
+        bench.call("POST", path, R"({"data":")" + std::string(16 * 1024 - 1, 'x') + "\"}");
+    CHECK(refused.status == 413);
+    CHECK(contains(refused.body, "M3003"));
+    CHECK(contains(refused.body, "/data"));
+    CHECK(bench.site.asked.empty());
+    CHECK(
+        bench.call("POST", path, R"({"data":")" + std::string(16 * 1024 - 2, 'x') + "\"}").status ==
+        201);
+}
+
 TEST_CASE("a member is removed through the user's own queue, as kicked") {
     ApiBench bench;
     CHECK(bench.call("DELETE", "/v1/queues/r/-/members/alice").status == 200);

@@ -28,7 +28,7 @@ constexpr std::uint64_t page_count_max = 1'000;
 constexpr std::string_view user_area = "/user/";
 constexpr std::string_view after_user_area = "/user0";  // The next text by bytes: '0' follows '/'.
 
-Parsed<queue::CreateOp> parse_create(std::string_view body) {
+Parsed<queue::CreateOp> parse_create(std::string_view body, std::uint32_t payload_bytes_max) {
     Fields fields = Fields::of(body);
     queue::CreateOp create;
     create.template_pattern = fields.text("template").value_or("");
@@ -44,7 +44,7 @@ Parsed<queue::CreateOp> parse_create(std::string_view body) {
                 problem.pointer = pointer;
                 return refuse(std::move(problem));
             }
-            auto rules = parse_rules(field.value.raw(), pointer);
+            auto rules = parse_rules(field.value.raw(), pointer, payload_bytes_max);
             if (!rules) {
                 return refuse(std::move(rules.error()));
             }
@@ -134,7 +134,7 @@ Response show_names(const std::vector<QueueName>& names, std::size_t count_max) 
 }  // namespace
 
 void put_queue(Call& call) {
-    auto create = parse_create(call.body);
+    auto create = parse_create(call.body, call.site.payload_bytes_max());
     if (!create) {
         call.refuse(create.error());
         return;
@@ -180,7 +180,7 @@ void list_queues(Call& call) {
 }
 
 void put_mount(Call& call) {
-    const auto rules = parse_rules(call.body, {});
+    const auto rules = parse_rules(call.body, {}, call.site.payload_bytes_max());
     if (!rules) {
         call.refuse(rules.error());
         return;

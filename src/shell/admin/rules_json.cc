@@ -22,7 +22,6 @@ using queue::SlowPolicy;
 using queue::WhoWrites;
 
 constexpr Duration duration_max = std::chrono::hours{24 * 365};
-constexpr std::uint32_t payload_bytes_max = 16 * 1024;
 constexpr std::uint64_t history_count_max = 10'000;
 constexpr std::uint64_t keys_max = 1'024;
 
@@ -89,9 +88,11 @@ void parse_message_rules(Fields& fields, MountRules& rules) {
 
 }  // namespace
 
-Parsed<MountRules> parse_rules(std::string_view object, std::string pointer) {
+Parsed<MountRules> parse_rules(std::string_view object, std::string pointer,
+                               std::uint32_t payload_bytes_max) {
     Fields fields = Fields::of(object, std::move(pointer));
     MountRules rules;
+    rules.payload_bytes_max = payload_bytes_max;
     if (fields.find("type") == nullptr) {
         fields.refuse_field("type", "message or state is needed", ErrorCode::bad_request);
     }
@@ -100,7 +101,9 @@ Parsed<MountRules> parse_rules(std::string_view object, std::string pointer) {
     if (const auto text = fields.text("max_bytes")) {
         const auto bytes = parse_size(*text);
         if (!bytes || *bytes == 0 || *bytes > payload_bytes_max) {
-            fields.refuse_field("max_bytes", "a size of at most 16KiB, with its unit, is needed",
+            fields.refuse_field("max_bytes",
+                                fmt::format("a size of at most {}, with its unit, is needed",
+                                            size_text(payload_bytes_max)),
                                 ErrorCode::bad_request);
         }
         rules.payload_bytes_max = static_cast<std::uint32_t>(bytes.value_or(0));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,8 @@
 namespace muster::admin {
 
 /// Reads the rules that stand as an object at `pointer`. What is left out is as in a new template.
-[[nodiscard]] Parsed<queue::MountRules> parse_rules(std::string_view object, std::string pointer);
+[[nodiscard]] Parsed<queue::MountRules> parse_rules(std::string_view object, std::string pointer,
+                                                    std::uint32_t payload_bytes_max);
 
 /// Appends the rules' fields, without the braces. parse_rules reads them back to the same.
 void append_rules(std::string& out, const queue::MountRules& rules);

@@ -15,7 +15,7 @@ using queue::MountKind;
 using queue::MountRules;
 
 std::string pointer_of(std::string_view object) {
-    const auto rules = parse_rules(object, "/mounts/m");
+    const auto rules = parse_rules(object, "/mounts/m", 16 * 1024);
     REQUIRE_FALSE(rules.has_value());
     return rules.error().pointer.value_or("none");
 }
@@ -26,7 +26,7 @@ TEST_CASE("mount rules are read in the words and units of the configuration file
     const auto chat = parse_rules(
         R"({"type":"message","write":"anyone","history":5,"history_ttl":"90s","max_bytes":"4KiB",
             "rate":"5/s burst 20","slow":"drop","rolls_dice":true})",
-        {});
+        {}, 16 * 1024);
     REQUIRE(chat.has_value());
     CHECK(chat->kind == MountKind::message);
     CHECK(chat->write == queue::WhoWrites::anyone);
@@ -37,15 +37,27 @@ TEST_CASE("mount rules are read in the words and units of the configuration file
     CHECK(chat->slow == queue::SlowPolicy::drop);
     CHECK(chat->rolls_dice);
 
-    const auto scores = parse_rules(R"({"type":"state","write":"owner","keys_max":7})", {});
+    const auto scores =
+        parse_rules(R"({"type":"state","write":"owner","keys_max":7})", {}, 16 * 1024);
     REQUIRE(scores.has_value());
     CHECK(scores->kind == MountKind::state);
     CHECK(scores->write == queue::WhoWrites::owner);
     CHECK(scores->keys_max == 7);
 }
 
+TEST_CASE("payloads are as long as the server allows, where nothing or less is said") {
+    const auto bytes = [](std::string_view object) {
+        const auto rules = parse_rules(object, {}, 64 * 1024);
+        return rules ? rules->payload_bytes_max : 0;
+    };
+    CHECK(bytes(R"({"type":"message"})") == 64 * 1024);
+    CHECK(bytes(R"({"type":"message","max_bytes":"64KiB"})") == 64 * 1024);
+    CHECK(bytes(R"({"type":"message","max_bytes":"1KiB"})") == 1024);
+    CHECK(bytes(R"({"type":"message","max_bytes":"65KiB"})") == 0);
+}
+
 TEST_CASE("a rate without a burst allows as many at once as in a second") {
-    const auto rules = parse_rules(R"({"type":"message","rate":"3/s"})", {});
+    const auto rules = parse_rules(R"({"type":"message","rate":"3/s"})", {}, 16 * 1024);
     REQUIRE(rules.has_value());
     CHECK(rules->rate == queue::RateLimit{3, 3});
 }
@@ -99,7 +111,7 @@ TEST_CASE("rules that were shown can be sent again and mean the same") {
         std::string shown = "{";
         append_rules(shown, rules);
         shown += "}";
-        const auto again = parse_rules(shown, {});
+        const auto again = parse_rules(shown, {}, 16 * 1024);
         RC_ASSERT(again.has_value());
         RC_ASSERT(*again == rules);
     });

@@ -53,6 +53,9 @@ public:
     /// Collects the metrics of all shards, as Prometheus text.
     virtual void metrics(std::function<void(std::string)> then) = 0;
 
+    /// Returns how many bytes a message, a value or a member's meta may have.
+    [[nodiscard]] virtual std::uint32_t payload_bytes_max() const = 0;
+
     /// Returns whether clients would be served now.
     [[nodiscard]] virtual bool is_ready() const = 0;
 };

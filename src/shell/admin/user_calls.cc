@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/units.h"
 #include "core/wire/json_writer.h"
 #include "core/wire/names.h"
 #include "shell/admin/call.h"
@@ -78,6 +79,11 @@ void tell_user(Call& call) {
     Payload data = fields.payload();
     UserId from = fields.user("from");
     const bool is_reliable = fields.boolean("reliable");
+    if (const std::uint32_t bytes_max = call.site.payload_bytes_max(); data.size() > bytes_max) {
+        fields.refuse_field(fields.find("data") == nullptr ? "b" : "data",
+                            fmt::format("a message has at most {}", size_text(bytes_max)),
+                            ErrorCode::too_big);
+    }
     if (const auto good = fields.finish(); !good) {
         call.refuse(good.error());
         return;
