@@ -393,8 +393,8 @@ Result<void> Connection::identify_client(const wire::ClientFrame& frame, Context
     if (!cid) {
         return failure(ErrorCode::resume_refused, "resume goes with the cid of the same hello");
     }
-    const auto resumed =
-        ResumeTokens(ctx.settings.secret).check(frame.resume, {user_, *cid}, ctx.wall);
+    const auto resumed = ResumeTokens(ctx.settings.secret, ctx.settings.limits.resume_age_max)
+                             .check(frame.resume, {user_, *cid}, ctx.wall);
     if (!resumed) {
         return tl::unexpected(resumed.error());
     }
@@ -507,7 +507,7 @@ void Connection::welcome(Context& ctx) {
         return std::nullopt;
     };
     for (const auto& joined : kept->joined) {
-        follow(joined.queue, std::nullopt, cursor_of(joined.queue), true, ctx);
+        follow(joined.queue, std::nullopt, cursor_of(joined.queue), true, ctx, joined.inc);
     }
     for (const auto& queue : kept->gone) {
         if (!cursor_of(queue)) {

@@ -165,6 +165,7 @@ private:
         std::vector<user::Joined> fences_open;  ///< asked and not answered yet
         Instant asked_at;                       ///< the user queue or those queues, the last time
         std::vector<user::Told> told;           ///< before our WELCOME
+        std::size_t told_bytes = 0;
         std::vector<std::string> early_frames;  ///< came before our WELCOME
         std::size_t early_bytes = 0;
     };
@@ -221,6 +222,8 @@ private:
     [[nodiscard]] bool ends_stream(const queue::OpReply& reply);
     void answer_overtaken(const QueueName& queue, Context& ctx);
     [[nodiscard]] std::size_t wanted_count() const noexcept;
+    /// Whether one more queue may be followed, once all joins under way are granted.
+    [[nodiscard]] bool has_room(const Context& ctx);
 
     template <typename Frame>
     void say(const Frame& frame, Context& ctx) {

@@ -10,6 +10,7 @@
 
 #include "core/gateway/connection.h"
 #include "core/gateway/replica.h"
+#include "core/gateway/settings.h"
 
 namespace muster::gateway {
 
@@ -27,6 +28,18 @@ Following* Connection::following(std::string_view queue) noexcept {
 std::size_t Connection::wanted_count() const noexcept {
     return static_cast<std::size_t>(std::count_if(following_.begin(), following_.end(),
                                                   [](const Following& f) { return f.is_wanted; }));
+}
+
+bool Connection::has_room(const Context& ctx) {
+    std::size_t count = wanted_count();
+    for (const Joining* one = joining_.begin(); one != joining_.end(); ++one) {
+        const auto is_same = [&](const Joining& other) { return other.queue == one->queue; };
+        const bool is_counted =
+            following(one->queue.text()) != nullptr ||
+            std::any_of(joining_.begin(), joining_.begin() + (one - joining_.begin()), is_same);
+        count += is_counted ? 0 : 1;
+    }
+    return count < ctx.settings.limits.queues_max;
 }
 
 void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> request,

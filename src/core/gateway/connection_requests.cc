@@ -138,14 +138,24 @@ void Connection::take_frame(const wire::ClientFrame& frame, Context& ctx) {
                 close(ErrorCode::protocol, "a connection says hello once", ctx);
             }
             break;
-        case wire::ClientOp::auth: take_auth(frame, ctx); break;
+        case wire::ClientOp::auth:
+            if (take_idle_frame(ctx)) {
+                take_auth(frame, ctx);
+            }
+            break;
         case wire::ClientOp::ping:
             if (take_idle_frame(ctx) && outgoing_.waiting_count() == 0) {
                 say(wire::PongFrame{}, ctx);
             }
             break;
         case wire::ClientOp::pong: static_cast<void>(take_idle_frame(ctx)); break;
-        case wire::ClientOp::ack: break;  // Having come is all that it does.
+        case wire::ClientOp::ack:  // Having come is all that it does.
+            if (state_ == State::resolving) {
+                close(ErrorCode::protocol, "a resolve-only connection takes withdrawals", ctx);
+            } else {
+                static_cast<void>(take_idle_frame(ctx));
+            }
+            break;
         case wire::ClientOp::server_only:
             close(ErrorCode::abuse, "this is for servers to say", ctx);
             break;
@@ -217,7 +227,7 @@ Result<QueueName> Connection::target_of(const wire::ClientFrame& frame) {
 
 void Connection::listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
     const Following* followed = following(queue.text());
-    if (followed == nullptr && wanted_count() + joining_.size() >= ctx.settings.limits.queues_max) {
+    if (followed == nullptr && !has_room(ctx)) {
         say_error(frame.request, ErrorCode::limit, {}, ctx);
         return;
     }
@@ -291,7 +301,7 @@ void Connection::send_join(const wire::ClientFrame& frame, const QueueName& queu
         return;
     }
     op.body = queue::JoinOp{user_, {}, {}};
-    if (following(queue.text()) == nullptr && wanted_count() + joining_.size() >= queues_max) {
+    if (following(queue.text()) == nullptr && !has_room(ctx)) {
         op.reject_with = ErrorCode::limit;
     } else {
         joining_.push(Joining{queue, frame.request, frame.cursor});
@@ -340,7 +350,7 @@ void Connection::take(const queue::OpReply& reply, Context& ctx) {
         case queue::Verdict::Kind::expired:
             say(wire::ErrFrame{request, verdict.code, verdict.detail, verdict.current}, ctx);
             break;
-        case queue::Verdict::Kind::fenced: close(ErrorCode::superseded, {}, ctx); break;
+        case queue::Verdict::Kind::fenced: close(verdict.code, {}, ctx); break;
         case queue::Verdict::Kind::hole:
         case queue::Verdict::Kind::busy:
             say(wire::RetryFrame{request, verdict.code, verdict.retry_ms}, ctx);
@@ -411,6 +421,11 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
         return;
     }
     if (changed.is_member) {
+        if (following(changed.queue.text()) == nullptr &&
+            wanted_count() >= ctx.settings.limits.queues_max) {
+            say(wire::LeftFrame{changed.queue.text(), "limit"}, ctx);  // As behind a hello.
+            return;
+        }
         follow(changed.queue, std::nullopt, std::nullopt, true, ctx, changed.inc);
         return;
     }
@@ -422,10 +437,15 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
 
 void Connection::take(const user::Told& told, Context& ctx) {
     if (state_ == State::fencing) {
-        if (signing_in().told.size() >= ctx.settings.limits.out_messages_max) {
+        SigningIn& kept = signing_in();
+        const Limits& limits = ctx.settings.limits;
+        kept.told_bytes += told.data.size();
+        if (kept.told.size() >= limits.out_messages_max ||
+            (!kept.told.empty() && kept.told_bytes > limits.out_bytes_max)) {
             const Outgoing::Excess excess{
                 told.queue, MountName("mail"),
-                fmt::format("more than {} messages wait", ctx.settings.limits.out_messages_max)};
+                fmt::format("more than {} messages or {} bytes wait", limits.out_messages_max,
+                            limits.out_bytes_max)};
             ctx.missed.push_back(Missed{.connection = id(),
                                         .queue = excess.queue,
                                         .mount = excess.mount,
@@ -433,7 +453,7 @@ void Connection::take(const user::Told& told, Context& ctx) {
             close_slow(excess, ctx);
             return;
         }
-        signing_in().told.push_back(told);
+        kept.told.push_back(told);
     } else if (state_ == State::up) {
         tell(told, ctx);
     }

@@ -67,6 +67,22 @@ TEST_CASE("the hello comes after all joined queues have been fenced, then their 
     CHECK(bench.take_sent<queue::Subscribe>("/b").size() == 1);
 }
 
+TEST_CASE("who was fenced in one history is no member of the next one, which it has never joined") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = bench.sign_in("alice", {}, {{room_name, Inc{7}}});
+    static_cast<void>(bench.take_sent<queue::Fence>());
+    bench.deliver(queue::FenceReply{ref_of(peer), room_name, Inc{7}});
+    CHECK(peer.next().starts_with(R"({"op":"hello")"));
+    // Between the answer and our asking the backend has made it anew, for members only.
+    FakeQueue room(bench, "/room/1", Inc{8});
+    room.rules.listen = queue::WhoListens::members;
+    room.answer();
+    CHECK(peer.next().starts_with(R"({"op":"reset","q":"/room/1","at":[0,0],"why":"gone")"));
+    room.post("1");
+    CHECK(peer.texts.empty());
+}
+
 TEST_CASE("what `since` names is resumed: joined queues as a member, others as a listener") {
     GatewayBench bench;
     FakeQueue room(bench, "/room/1");

@@ -207,6 +207,22 @@ TEST_CASE("the backend's joins and kicks come as `joined` and `left`") {
     CHECK(peer.texts.empty());
 }
 
+TEST_CASE("row 50: the 65th queue, to which the backend joins its user, is `left` for the limit") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    for (int i = 0; i < 64; ++i) {
+        bench.peers.say(peer, fmt::format(R"({{"op":"listen","q":"/other/{}"}})", i));
+        bench.pass(100ms);
+    }
+    CHECK(bench.take_sent<queue::Subscribe>().size() == 64);
+    bench.deliver(user::MembershipChanged{ref_of(peer), room_name, true});
+    CHECK(peer.next() == R"({"op":"left","q":"/room/1","why":"limit"})");
+    CHECK(bench.take_sent<queue::Subscribe>().empty());
+    // One that is followed already is no 65th.
+    bench.deliver(user::MembershipChanged{ref_of(peer), QueueName("/other/5"), true});
+    CHECK(peer.texts.empty());
+}
+
 TEST_CASE("a listener whom the backend joins is told so, and misses nothing") {
     GatewayBench bench;
     TestPeer& peer = bench.user("alice");
@@ -280,7 +296,7 @@ TEST_CASE("a resolve-only connection takes nothing but withdrawals") {
     for (const std::string_view json :
          {R"({"op":"join","i":1,"q":"/room/1"})", R"({"op":"listen","i":1,"q":"/room/1"})",
           R"({"op":"send","i":1,"q":"/room/1","m":"chat","d":1})", R"({"op":"auth","token":"x"})",
-          R"({"op":"hello","v":[1],"user":"alice"})"}) {
+          R"({"op":"ack","n":1})", R"({"op":"hello","v":[1],"user":"alice"})"}) {
         TestPeer& peer = states.resolving();
         states.bench.peers.say(peer, json);
         states.bench.check_closed(peer, 4000, "M1000");

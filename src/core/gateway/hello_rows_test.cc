@@ -221,6 +221,21 @@ TEST_CASE("row 34: a resume token that is forged, another's or too old closes wi
     frames.check_closed(hello_with(with(resume, cid)), 4010, "M1010");
 }
 
+TEST_CASE("row 34: how old a resume token may be is set") {
+    Settings settings = *GatewayBench().settings;
+    settings.limits.resume_age_max = std::chrono::hours{1};
+    GatewayBench bench(settings);
+    TestPeer& peer = bench.sign_in("alice");
+    const std::string hello = next_hello(peer);
+    const std::string with = fmt::format(R"(,"resume":"{}","cid":"{}","cn":2)",
+                                         field(hello, "resume"), field(hello, "cid"));
+    static_cast<void>(bench.take_sent<user::Attach>());
+    bench.wall.ms += 3'600'000 + 1;
+    TestPeer& late = bench.peers.connect();
+    bench.peers.say(late, hello_with(with));
+    bench.check_closed(late, 4010, "M1010");
+}
+
 TEST_CASE("row 37: a hello with more than 64 cursors closes with 4000") {
     FirstFrames frames;
     std::string since;

@@ -363,6 +363,23 @@ TEST_CASE("row 50: the 65th queue that is joined or listened to is rejected with
     CHECK(bench.take_sent<queue::Subscribe>().size() == 1);
 }
 
+TEST_CASE("row 50: a queue that is joined again while it is followed counts once") {
+    Requests requests;
+    GatewayBench& bench = requests.bench;
+    for (int i = 0; i < 40; ++i) {
+        bench.peers.say(requests.alice, fmt::format(R"({{"op":"listen","q":"/room/{}"}})", i));
+        bench.peers.say(requests.alice, fmt::format(R"({{"op":"join","q":"/room/{}"}})", i));
+        bench.pass(100ms);
+    }
+    static_cast<void>(bench.take_sent<user::Pass>());
+    bench.peers.say(requests.alice, R"({"op":"join","q":"/room/0"})");
+    CHECK(bench.take_one<user::Pass>().op.reject_with == std::nullopt);
+    bench.peers.say(requests.alice, R"({"op":"listen","i":1,"q":"/hall"})");
+    CHECK(bench.take_sent<queue::Subscribe>("/hall").size() == 1);
+    bench.peers.say(requests.alice, R"({"op":"join","q":"/lobby"})");
+    CHECK(bench.take_one<user::Pass>().op.reject_with == std::nullopt);
+}
+
 TEST_CASE("row 51: what only servers, nodes and admins say closes with 1008") {
     Requests requests;
     for (const std::string_view op : {"ok", "joined", "msg", "state", "members", "reset", "bye",
@@ -510,6 +527,10 @@ TEST_CASE("each verdict has its frame") {
     SUBCASE("fenced: a newer connection of the user is there") {
         CHECK(shown(verdict(Kind::fenced, ErrorCode::superseded)).empty());
         requests.bench.check_closed(requests.alice, 4003, "M1003", &requests.bob);
+    }
+    SUBCASE("fenced: its user queue had given it up, and nobody took its place") {
+        CHECK(shown(verdict(Kind::fenced, ErrorCode::session_lost)).empty());
+        requests.bench.check_closed(requests.alice, 4004, "M1004", &requests.bob);
     }
     SUBCASE("protocol error: the number was far behind") {
         CHECK(shown(verdict(Kind::protocol_error, ErrorCode::protocol)).empty());
