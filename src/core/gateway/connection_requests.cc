@@ -149,11 +149,9 @@ void Connection::take_frame(const wire::ClientFrame& frame, Context& ctx) {
             }
             break;
         case wire::ClientOp::pong: static_cast<void>(take_idle_frame(ctx)); break;
-        case wire::ClientOp::ack:  // Having come is all that it does.
+        case wire::ClientOp::ack:  // Else having come is all that it does, and costs.
             if (state_ == State::resolving) {
                 close(ErrorCode::protocol, "a resolve-only connection takes withdrawals", ctx);
-            } else {
-                static_cast<void>(take_idle_frame(ctx));
             }
             break;
         case wire::ClientOp::server_only:

@@ -183,16 +183,13 @@ TEST_CASE("row 23: pings are answered at a rate, and a flood of them closes with
         bench.check_closed(peer, 1008, "M1028", &frames.bob);
     }
     SUBCASE("of what costs the server more") {
-        for (const std::string_view text :
-             {R"({"op":"ack","n":1})", R"({"op":"auth","token":"x"})"}) {
-            TestPeer& peer = bench.user("alice");
-            for (int i = 0; i < 100; ++i) {
-                bench.peers.say(peer, R"({"op":"pong"})");
-            }
-            CHECK_FALSE(peer.is_ended);
-            bench.peers.say(peer, text);
-            bench.check_closed(peer, 1008, "M1028", &frames.bob);
+        TestPeer& peer = bench.user("alice");
+        for (int i = 0; i < 100; ++i) {
+            bench.peers.say(peer, R"({"op":"pong"})");
         }
+        CHECK_FALSE(peer.is_ended);
+        bench.peers.say(peer, R"({"op":"auth","token":"x"})");
+        bench.check_closed(peer, 1008, "M1028", &frames.bob);
     }
     SUBCASE("of the protocol's") {
         TestPeer& peer = bench.user("alice");
