@@ -65,6 +65,9 @@ std::string version_problem(const std::vector<std::uint32_t>& offered) {
                        version_spoken, newest, newest > version_spoken ? "server" : "client");
 }
 
+/// What a timer may be early or late without a meaning.
+Duration timer_slack(const Limits& limits) { return limits.ping_interval / 16; }
+
 }  // namespace
 
 Connection::Connection(const Opened& opened, Context& ctx)
@@ -148,16 +151,23 @@ void Connection::do_what_is_due(Context& ctx) {
 }
 
 bool Connection::is_ping_near(const Context& ctx) const noexcept {
-    const Duration interval = ctx.settings.limits.ping_interval;
-    return ctx.now - since_ >= interval - interval / 16;
+    const Limits& limits = ctx.settings.limits;
+    return ctx.now - since_ >= limits.ping_interval - timer_slack(limits);
 }
 
 void Connection::look_after_silence(Context& ctx) {
-    if (is_ping_open_) {
-        if (ctx.now >= since_ + ctx.settings.limits.dead_after) {
-            close(ErrorCode::silent, {}, ctx);
-        }
+    const Limits& limits = ctx.settings.limits;
+    const Instant dead_at = since_ + limits.dead_after;
+    if (is_ping_open_ && ctx.now < dead_at) {
+        return;
+    }
+    // Much later than that: it is the server that stood still (a suspended machine), and the answer
+    // may lie in the socket. So it is asked once more.
+    if (is_ping_open_ && ctx.now - dead_at <= timer_slack(limits)) {
+        close(ErrorCode::silent, {}, ctx);
     } else if (is_ping_near(ctx)) {
+        // Who is asked late has no less time for the answer.
+        since_ = std::max(since_, ctx.now - limits.ping_interval);
         is_ping_open_ = true;
         owes_ping_ = outgoing_.is_blocked();  // Who does not read need not be asked yet.
         if (!owes_ping_) {

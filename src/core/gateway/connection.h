@@ -245,7 +245,8 @@ private:
     bool is_ping_open_ = false;       ///< our ping has not been answered by any byte yet
     bool owes_ping_ = false;          ///< it was due while the socket was full
     std::uint32_t address_hash_ = 0;  ///< of the client: the text goes with signing_in_
-    Instant since_;                   ///< when the state began (before up), or the last byte came
+    Instant since_;  ///< when the state began (before up), or the last byte came; later if the ping
+                     ///< that had to follow came late
     std::variant<wire::WebSocketDecoder, wire::LengthDecoder> decoder_;
     Outgoing outgoing_;
     UserId user_;

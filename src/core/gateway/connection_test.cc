@@ -78,6 +78,32 @@ TEST_CASE("a silent client is pinged after 15 s, and closed with 4000 after 35 s
     CHECK(bench.take_one<user::Detach>().user == "alice");
 }
 
+TEST_CASE("a client is not silent because the server stood still: it is asked once more") {
+    GatewayBench bench;
+    TestPeer& peer = bench.user("alice");
+    SUBCASE("nothing was asked yet") { bench.pass(14s); }
+    SUBCASE("its answer to a ping lies unread") {
+        bench.pass(15s);
+        CHECK(peer.next() == R"({"op":"ping"})");
+    }
+    bench.now += 40s;
+    bench.turn();  // Of a loop that was woken by its clock, before it has looked at its sockets.
+    CHECK(peer.next() == R"({"op":"ping"})");
+    SUBCASE("and is there") {
+        bench.peers.say(peer, R"({"op":"pong"})");
+        bench.pass(15s);
+        CHECK(peer.next() == R"({"op":"ping"})");
+        CHECK_FALSE(peer.is_ended);
+    }
+    SUBCASE("and is gone") {
+        bench.pass(20s - 1us);
+        CHECK(peer.texts.empty());
+        CHECK_FALSE(peer.is_ended);
+        bench.pass(1us);
+        bench.check_closed(peer, 4000, "M1006");
+    }
+}
+
 TEST_CASE("any byte of the client puts the ping off, and answers one") {
     GatewayBench bench;
     TestPeer& peer = bench.user("alice");

@@ -8,8 +8,7 @@
 
 namespace muster::runtime {
 
-Poller::Poller(std::size_t events_max)
-    : epoll_(epoll_create1(EPOLL_CLOEXEC)), ready_(events_max) {
+Poller::Poller(std::size_t events_max) : epoll_(epoll_create1(EPOLL_CLOEXEC)), ready_(events_max) {
     MUSTER_CHECK(epoll_.is_open());
 }
 
@@ -38,13 +37,19 @@ std::span<const epoll_event> Poller::wait(std::optional<Duration> timeout) {
         limit.tv_sec = seconds.count();
         limit.tv_nsec = std::chrono::nanoseconds(*timeout - seconds).count();
     }
-    const int count = epoll_pwait2(epoll_.fd(), ready_.data(), static_cast<int>(ready_.size()),
-                                   timeout ? &limit : nullptr, nullptr);
-    if (count < 0) {
+    const timespec* until = timeout ? &limit : nullptr;
+    while (true) {
+        const int count = epoll_pwait2(epoll_.fd(), ready_.data(), static_cast<int>(ready_.size()),
+                                       until, nullptr);
+        if (count >= 0) {
+            return std::span(ready_).first(static_cast<std::size_t>(count));
+        }
+        // A process that was stopped for a while comes out here, too, and must see what has come
+        // meanwhile before it finds that everybody was silent.
         MUSTER_CHECK(errno == EINTR);
-        return {};
+        limit = timespec{};
+        until = &limit;
     }
-    return std::span(ready_).first(static_cast<std::size_t>(count));
 }
 
 }  // namespace muster::runtime

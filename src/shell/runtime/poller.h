@@ -26,8 +26,9 @@ public:
     void change(int fd, std::uint32_t events, std::uint64_t token);
     void remove(int fd);
 
-    /// Waits until something is ready or `timeout` is over (nullopt: without end; 0: not at all).
-    /// The result is valid until the next call.
+    /// Waits until something is ready, `timeout` is over (nullopt: without end; 0: not at all), or
+    /// a signal or the end of a stop wakes the thread; with what is ready by then. The result is
+    /// valid until the next call.
     [[nodiscard]] std::span<const epoll_event> wait(std::optional<Duration> timeout);
 
 private:

@@ -1,8 +1,10 @@
 #include "shell/runtime/poller.h"
 
 #include <sys/eventfd.h>
+#include <sys/time.h>
 
 #include <chrono>
+#include <csignal>
 
 #include <doctest/doctest.h>
 
@@ -33,6 +35,26 @@ TEST_CASE("a wait ends at its time, not before") {
     const Instant before = monotonic_now();
     CHECK(poller.wait(std::chrono::milliseconds{3}).empty());
     CHECK(monotonic_now() - before >= std::chrono::milliseconds{3});
+}
+
+int event_of_signal = -1;
+
+void ring_event(int /*signal*/) { static_cast<void>(eventfd_write(event_of_signal, 1)); }
+
+TEST_CASE("a wait that is interrupted sees what has become ready meanwhile") {
+    const Descriptor event(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    event_of_signal = event.fd();
+    Poller poller(1);
+    poller.add(event.fd(), EPOLLIN, 42);
+    struct sigaction ring{};
+    struct sigaction before{};
+    ring.sa_handler = ring_event;
+    REQUIRE(sigaction(SIGALRM, &ring, &before) == 0);
+    itimerval soon{};
+    soon.it_value.tv_usec = 10'000;
+    REQUIRE(setitimer(ITIMER_REAL, &soon, nullptr) == 0);
+    CHECK(poller.wait(std::nullopt).size() == 1);
+    REQUIRE(sigaction(SIGALRM, &before, nullptr) == 0);
 }
 
 TEST_CASE("two draws of chance differ") { CHECK(random_bits() != random_bits()); }
