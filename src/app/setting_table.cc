@@ -180,7 +180,8 @@ constexpr std::array table{
                &read_buckets,
                [](const S& settings) { return fmt::format("{}", settings.server.buckets); }},
     duration<&S::server, &V::drain_time, 0, hour>(
-        "server.drain_time", "How long a server that ends gives its clients to go elsewhere."),
+        "server.drain_time",
+        "How long a server that ends waits for its clients at most; a few are gone within 1 s."),
     size<&S::server, &V::admin_body_bytes_max, 4 * kib, 16 * mib>(
         "server.admin_body_bytes_max", "The longest body of a request to the admin API."),
 
