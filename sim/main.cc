@@ -139,6 +139,10 @@ int run_many(const Options& options) {
 
 int main(int argc, char** argv) {
     program_name = argv[0];
+    if (argc == 2 && (std::string_view(argv[1]) == "--help" || std::string_view(argv[1]) == "-h")) {
+        fmt::print("{}", usage);
+        return 0;
+    }
     const auto options = read_options(argc, argv);
     if (!options) {
         fmt::print(stderr, "{}", usage);

@@ -1,9 +1,11 @@
 // sim_canaries: switches each rule of base/rules.h off, and runs seeds until the simulator misses
 // it. What a checker cannot miss is no rule, or the checker is blind.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -41,6 +43,48 @@ constexpr std::array canaries{
     Canary{"R28 late_loses", &Rules::late_loses, 15},
 };
 
+constexpr std::string_view usage =
+    "Switches the rules of the protocol off, one after the other, and runs the simulator until it\n"
+    "misses each. A rule that is not missed within 20,000 seeds is a failure.\n"
+    "  sim_canaries            all rules\n"
+    "  sim_canaries BEGINNING  those whose names begin so: R6, or \"R26 fence\"\n";
+
+bool is_asked_for(const Canary& canary, std::string_view beginning) {
+    return canary.name.starts_with(beginning);
+}
+
+int refuse(std::string_view complaint) {
+    fmt::print(stderr, "sim_canaries: {}\nsim_canaries --help tells what there is.\n", complaint);
+    return 2;
+}
+
+/// Returns the exit code, where there is nothing to run.
+std::optional<int> answer_at_once(int argc, char** argv) {
+    if (argc < 2) {
+        return std::nullopt;
+    }
+    const std::string_view word = argv[1];
+    if (word == "--help" || word == "-h") {
+        fmt::print("{}", usage);
+        for (const Canary& canary : canaries) {
+            fmt::print("{}{}", &canary == canaries.data() ? "The rules: " : ", ", canary.name);
+        }
+        fmt::print("\n");
+        return EXIT_SUCCESS;
+    }
+    if (word.starts_with("-")) {
+        return refuse(fmt::format("there is no option {}", word));
+    }
+    if (argc > 2) {
+        return refuse(fmt::format("one beginning of a name, please: not {}, too", argv[2]));
+    }
+    if (std::ranges::none_of(canaries,
+                             [&](const auto& each) { return is_asked_for(each, word); })) {
+        return refuse(fmt::format("no rule's name begins with {}", word));
+    }
+    return std::nullopt;
+}
+
 bool is_missed(const Canary& canary) {
     for (std::uint64_t i = 0; i < seeds_max; ++i) {
         const std::uint64_t seed = (canary.seed - 1 + i) % seeds_max + 1;
@@ -63,11 +107,16 @@ bool is_missed(const Canary& canary) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (const auto exit_code = answer_at_once(argc, argv)) {
+        return *exit_code;
+    }
+    const std::string_view beginning = argc < 2 ? "" : argv[1];
     bool are_missed = true;
     for (const Canary& canary : canaries) {
-        const bool is_asked_for = argc < 2 || canary.name.starts_with(argv[1]);
-        are_missed = (!is_asked_for || is_missed(canary)) && are_missed;
-        std::fflush(stdout);
+        if (is_asked_for(canary, beginning)) {
+            are_missed = is_missed(canary) && are_missed;
+            std::fflush(stdout);
+        }
     }
     return are_missed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
