@@ -76,7 +76,10 @@ void Faults::happen_various(Fault fault) {
     Network& network = cluster_.network();
     const Instant now = world_.schedule.now();
     world_.trace.line("fault", "{}", name_of(fault));
-    const auto cut_all = [&network] {
+    const auto cut_all = [this, &network] {
+        if (world_.schedule.now() >= end_) {
+            return;  // The rest of a storm ends with all that goes wrong.
+        }
         for (const auto line : network.open_lines()) {
             network.cut(line);
         }
