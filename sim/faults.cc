@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,12 +23,24 @@ std::string_view name_of(Fault fault) noexcept {
         case Fault::drain: return "drain";
         case Fault::cut_all: return "cut_all";
         case Fault::slow_channel: return "slow_channel";
-        case Fault::cut_gateway: return "cut_gateway";
-        case Fault::storm: return "storm";
-        case Fault::lose_kicks: return "lose_kicks";
-        case Fault::lose_event: return "lose_event";
     }
     return "";
+}
+
+std::string_view name_of(VariousFault fault) noexcept {
+    switch (fault) {
+        case VariousFault::cut_gateway: return "cut_gateway";
+        case VariousFault::storm: return "storm";
+        case VariousFault::lose_kicks: return "lose_kicks";
+        case VariousFault::lose_event: return "lose_event";
+    }
+    return "";
+}
+
+FaultCounts& FaultCounts::operator+=(const FaultCounts& more) noexcept {
+    std::ranges::transform(plain, more.plain, plain.begin(), std::plus{});
+    std::ranges::transform(various, more.various, various.begin(), std::plus{});
+    return *this;
 }
 
 Faults::Faults(World& world, Cluster& cluster)
@@ -46,13 +60,13 @@ void Faults::begin(Instant end) {
     plan();
     const Variety& variety = cluster_.variety();
     if (variety.has_storms) {
-        various_.insert(various_.end(), {Fault::cut_gateway, Fault::storm});
+        various_.insert(various_.end(), {VariousFault::cut_gateway, VariousFault::storm});
     }
     if (variety.loses_kicks) {
-        various_.push_back(Fault::lose_kicks);
+        various_.push_back(VariousFault::lose_kicks);
     }
     if (variety.loses_events) {
-        various_.push_back(Fault::lose_event);
+        various_.push_back(VariousFault::lose_event);
     }
     if (!various_.empty()) {
         cluster_.post().set_losses(
@@ -66,36 +80,38 @@ void Faults::plan_various() {
         if (world_.schedule.now() >= end_) {
             return;
         }
-        happen_various(various_[various_rng_.below(various_.size())]);
+        happen(various_[various_rng_.below(various_.size())]);
         plan_various();
     });
 }
 
-void Faults::happen_various(Fault fault) {
-    ++counts_[static_cast<std::size_t>(fault)];
-    Network& network = cluster_.network();
+void Faults::happen(VariousFault fault) {
+    ++counts_.various[static_cast<std::size_t>(fault)];
     const Instant now = world_.schedule.now();
     world_.trace.line("fault", "{}", name_of(fault));
-    const auto cut_all = [this, &network] {
-        if (world_.schedule.now() >= end_) {
-            return;  // The rest of a storm ends with all that goes wrong.
-        }
-        for (const auto line : network.open_lines()) {
-            network.cut(line);
-        }
-    };
     switch (fault) {
-        case Fault::cut_gateway:
-            network.cut_all_of(various_rng_.below(cluster_.gateway_count()));
+        case VariousFault::cut_gateway:
+            cluster_.network().cut_all_of(various_rng_.below(cluster_.gateway_count()));
             break;
-        case Fault::storm:
+        case VariousFault::storm:
             cut_all();
-            world_.schedule.in(between(various_rng_, 100ms, 2s), cut_all);
-            world_.schedule.in(between(various_rng_, 2s, 4s), cut_all);
+            world_.schedule.in(between(various_rng_, 100ms, 2s), [this] { cut_all(); });
+            world_.schedule.in(between(various_rng_, 2s, 4s), [this] { cut_all(); });
             break;
-        case Fault::lose_kicks: kicks_lost_until_ = now + between(various_rng_, 1s, 10s); break;
-        case Fault::lose_event: is_event_to_lose_ = true; break;
-        default: break;
+        case VariousFault::lose_kicks:
+            kicks_lost_until_ = now + between(various_rng_, 1s, 10s);
+            break;
+        case VariousFault::lose_event: is_event_to_lose_ = true; break;
+    }
+}
+
+// The rest of a storm ends with all that goes wrong.
+void Faults::cut_all() {
+    if (world_.schedule.now() >= end_) {
+        return;
+    }
+    for (const auto line : cluster_.network().open_lines()) {
+        cluster_.network().cut(line);
     }
 }
 
@@ -118,7 +134,7 @@ void Faults::plan() {
         if (world_.schedule.now() >= end_) {
             return;
         }
-        const auto fault = static_cast<Fault>(rng_.below(plain_fault_count));
+        const auto fault = static_cast<Fault>(rng_.below(fault_count));
         if (is_picked_[static_cast<std::size_t>(fault)]) {
             happen(fault);
         }
@@ -127,7 +143,7 @@ void Faults::plan() {
 }
 
 void Faults::happen(Fault fault) {
-    ++counts_[static_cast<std::size_t>(fault)];
+    ++counts_.plain[static_cast<std::size_t>(fault)];
     const Instant now = world_.schedule.now();
     Network& network = cluster_.network();
     const std::size_t gateway = rng_.below(cluster_.gateway_count());
@@ -173,10 +189,6 @@ void Faults::happen(Fault fault) {
             }
             break;
         }
-        case Fault::cut_gateway:
-        case Fault::storm:
-        case Fault::lose_kicks:
-        case Fault::lose_event: break;  // These are in another plan.
     }
 }
 

@@ -24,16 +24,28 @@ enum class Fault : std::uint8_t {
     drain,          ///< a gateway asks its clients to go elsewhere
     cut_all,        ///< every client has to connect again, at once
     slow_channel,   ///< a channel between two shards carries nothing for a while
-    // Those of a seed's variety, which have a plan of their own:
+};
+inline constexpr std::size_t fault_count = 11;
+
+/// What goes wrong besides, by a plan and a chance of its own, where the seed's variety has it.
+enum class VariousFault : std::uint8_t {
     cut_gateway,  ///< all connections of a gateway break off at once
     storm,        ///< all connections break off, three times within seconds
     lose_kicks,   ///< for a while no kick arrives
     lose_event,   ///< the next event for a gateway does not arrive
 };
-inline constexpr std::size_t fault_count = 15;
-inline constexpr std::size_t plain_fault_count = 11;
+inline constexpr std::size_t various_fault_count = 4;
 
 [[nodiscard]] std::string_view name_of(Fault fault) noexcept;
+[[nodiscard]] std::string_view name_of(VariousFault fault) noexcept;
+
+/// How often each kind has happened.
+struct FaultCounts {
+    std::array<std::uint64_t, fault_count> plain{};
+    std::array<std::uint64_t, various_fault_count> various{};
+
+    FaultCounts& operator+=(const FaultCounts& more) noexcept;
+};
 
 /// Makes things go wrong until it is told to stop.
 class Faults {
@@ -44,29 +56,27 @@ public:
     /// From now on nothing new goes wrong, and what was slow or shut is not any more.
     void heal();
 
-    /// How often each kind has happened.
-    [[nodiscard]] const std::array<std::uint64_t, fault_count>& counts() const noexcept {
-        return counts_;
-    }
+    [[nodiscard]] const FaultCounts& counts() const noexcept { return counts_; }
 
 private:
     void plan();
     void plan_various();
     void happen(Fault fault);
-    void happen_various(Fault fault);
+    void happen(VariousFault fault);
+    void cut_all();
     [[nodiscard]] bool loses(const actor::Message& message);
 
     World& world_;
     Cluster& cluster_;
     Rng rng_;
     Rng various_rng_;
-    std::vector<Fault> various_;
+    std::vector<VariousFault> various_;
     Instant kicks_lost_until_{};
     bool is_event_to_lose_ = false;
     Instant end_{};
     Duration pause_max_{};
-    std::array<bool, plain_fault_count> is_picked_{};
-    std::array<std::uint64_t, fault_count> counts_{};
+    std::array<bool, fault_count> is_picked_{};
+    FaultCounts counts_;
 };
 
 }  // namespace muster::sim

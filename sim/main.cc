@@ -1,11 +1,11 @@
 // sim: runs seeds until one shows a breach of GUARANTEES.md, or all are done.
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <system_error>
 
@@ -15,8 +15,6 @@
 #include "sim/run.h"
 
 namespace {
-
-using muster::sim::fault_count;
 
 struct Options {
     std::uint64_t seeds = 1'000;
@@ -98,6 +96,13 @@ int run_one(std::uint64_t seed, bool traces) {
     return 1;
 }
 
+template <typename Kind>
+void print_counts(std::span<const std::uint64_t> counts) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        fmt::print(" {} {}", name_of(static_cast<Kind>(i)), counts[i]);
+    }
+}
+
 int run_many(const Options& options) {
     using Clock = std::chrono::steady_clock;
     const auto began = Clock::now();
@@ -106,16 +111,14 @@ int run_many(const Options& options) {
     std::uint64_t reads = 0;
     std::uint64_t broken = 0;
     std::uint64_t done = 0;
-    std::array<std::uint64_t, fault_count> faults{};
+    muster::sim::FaultCounts faults;
     for (; done < options.seeds && (broken == 0 || options.goes_on); ++done) {
         seed_in_hand = options.from + done;
         const auto report = muster::sim::run(seed_in_hand);
         simulated += report.simulated;
         requests += report.requests;
         reads += report.reads;
-        for (std::size_t i = 0; i < fault_count; ++i) {
-            faults[i] += report.faults[i];
-        }
+        faults += report.faults;
         if (!report.breaches.empty()) {
             ++broken;
             print_breaches(seed_in_hand, report.breaches);
@@ -128,9 +131,8 @@ int run_many(const Options& options) {
         done, took, static_cast<double>(done) / took,
         std::chrono::duration<double, std::ratio<3600>>(simulated).count(), requests, reads,
         broken);
-    for (std::size_t i = 0; i < fault_count; ++i) {
-        fmt::print(" {} {}", name_of(static_cast<muster::sim::Fault>(i)), faults[i]);
-    }
+    print_counts<muster::sim::Fault>(faults.plain);
+    print_counts<muster::sim::VariousFault>(faults.various);
     fmt::print("\n");
     return broken == 0 ? 0 : 1;
 }

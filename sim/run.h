@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 
@@ -16,7 +15,7 @@ struct Report {
     Duration simulated{};
     std::uint64_t requests = 0;
     std::uint64_t reads = 0;
-    std::array<std::uint64_t, fault_count> faults{};
+    FaultCounts faults;
     std::string trace;  ///< empty unless asked for
 };
 
