@@ -1,5 +1,7 @@
 #include "sim/watched_actors.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -8,18 +10,26 @@
 
 #include <fmt/format.h>
 
+#include "base/check.h"
+#include "core/actor/saved_time.h"
 #include "core/queue/queue.h"
 #include "core/user/messages.h"
 #include "core/wire/names.h"
+#include "muster/log.pb.h"
 
 namespace muster::sim {
 namespace {
 
-/// A queue, and what its members were after its last step.
+/// A queue, and what its members were after its last step; or when it was restored.
 class WatchedQueue final : public actor::Actor {
 public:
     WatchedQueue(World& world, std::unique_ptr<queue::Queue> queue)
-        : world_(world), queue_(std::move(queue)) {}
+        : world_(world), queue_(std::move(queue)) {
+        if (const auto& content = queue_->content()) {
+            at_ = content->at;
+            members_.insert(content->members.begin(), content->members.end());
+        }
+    }
 
     void step(const actor::Event& event, actor::Context& ctx) override {
         queue_->step(event, ctx);
@@ -97,31 +107,63 @@ private:
     Members members_;
 };
 
-/// A user queue, and how its user stood after its last step.
+/// How a user stands.
+struct Standing {
+    SessionId session;
+    std::uint32_t connections = 0;
+    Instant away_since{};  ///< or when there was a connection for the last time
+};
+
+/// Asks a user queue of itself: that changes nothing, and the answer goes nowhere.
+user::UserReport ask(actor::Actor& queue, const QueueName& self, Instant now, WallTime wall,
+                     Inc latest_inc) {
+    actor::Outbox answers;
+    actor::Context aside(self, now, wall, Rng(0), latest_inc, answers);
+    queue.step(actor::Message{actor::ServiceAddress{}, actor::ActorAddress{self}, user::ReadUser{}},
+               aside);
+    return std::get<user::UserReport>(answers.at(0).body);
+}
+
+/// `state` is that from which `queue` was restored.
+Standing standing_of(actor::Actor& queue, const QueueName& self, Instant now,
+                     std::string_view state) {
+    const user::UserReport report = ask(queue, self, now, WallTime{}, Inc{});
+    Standing standing{report.session, report.connections, Instant::min()};
+    proto::UserQueueState saved;
+    MUSTER_CHECK(saved.ParseFromString(std::string(state)));
+    for (const auto& slot : saved.slots()) {
+        const auto seen_at = actor::from_saved(slot.client().seen_at_us(), now);
+        standing.away_since = std::max(standing.away_since, seen_at.value_or(Instant::min()));
+    }
+    return standing;
+}
+
+/// A user queue, and how its user stood after its last step; or when it was restored.
 class WatchedUser final : public actor::Actor {
 public:
-    WatchedUser(World& world, std::unique_ptr<actor::Actor> queue)
-        : world_(world), queue_(std::move(queue)) {}
+    WatchedUser(World& world, std::unique_ptr<actor::Actor> queue, const Standing& standing)
+        : world_(world), queue_(std::move(queue)), standing_(standing) {}
 
     void step(const actor::Event& event, actor::Context& ctx) override {
         const auto* message = std::get_if<actor::Message>(&event);
         const bool is_by_backend =
             message != nullptr && std::holds_alternative<user::Disconnect>(message->body);
         queue_->step(event, ctx);
-        const user::UserReport report = ask(ctx);
-        if (report.session != session_) {
-            if (session_.value != 0) {
+        const user::UserReport report =
+            ask(*queue_, ctx.self(), ctx.now, ctx.wall, ctx.latest_inc());
+        if (report.session != standing_.session) {
+            if (standing_.session.value != 0) {
                 note(ctx, false, is_by_backend);
             }
-            session_ = report.session;
-            if (session_.value != 0) {
+            standing_.session = report.session;
+            if (standing_.session.value != 0) {
                 note(ctx, true, is_by_backend);
             }
         }
-        if (report.connections > 0 || connections_ > 0) {
-            away_since_ = ctx.now;
+        if (report.connections > 0 || standing_.connections > 0) {
+            standing_.away_since = ctx.now;
         }
-        connections_ = report.connections;
+        standing_.connections = report.connections;
     }
 
     [[nodiscard]] bool is_absent() const noexcept override { return queue_->is_absent(); }
@@ -131,54 +173,50 @@ public:
     void save(Instant now, std::string& out) const override { queue_->save(now, out); }
 
 private:
-    // The answer changes nothing and goes nowhere.
-    [[nodiscard]] user::UserReport ask(const actor::Context& ctx) const {
-        actor::Outbox answers;
-        actor::Context aside(ctx.self(), ctx.now, ctx.wall, Rng(0), ctx.latest_inc(), answers);
-        queue_->step(actor::Message{actor::ServiceAddress{}, actor::ActorAddress{ctx.self()},
-                                    user::ReadUser{}},
-                     aside);
-        return std::get<user::UserReport>(answers.at(0).body);
-    }
-
     void note(const actor::Context& ctx, bool begins, bool is_by_backend) const {
         History& history = world_.history;
         SessionChange change;
         change.user = history.user(ctx.self().text());
-        change.session = session_;
+        change.session = standing_.session;
         change.begins = begins;
         change.is_by_backend = is_by_backend;
-        change.away_for = ctx.now - away_since_;
+        change.away_for = ctx.now - standing_.away_since;
         change.order = history.next_order();
-        world_.trace.line("session", "{} of {} {}", session_.value, ctx.self().text(),
+        world_.trace.line("session", "{} of {} {}", standing_.session.value, ctx.self().text(),
                           begins ? "begins" : "ends");
         history.sessions.push_back(change);
     }
 
     World& world_;
     std::unique_ptr<actor::Actor> queue_;
-    SessionId session_;
-    std::uint32_t connections_ = 0;
-    Instant away_since_{};
+    Standing standing_;
 };
 
 }  // namespace
 
 std::unique_ptr<actor::Actor> WatchedActors::make(const QueueName& name) const {
-    return watch(name, actors_.make(name));
+    auto actor = actors_.make(name);
+    if (wire::user_of_queue_name(name.text())) {
+        return std::make_unique<WatchedUser>(world_, std::move(actor), Standing{});
+    }
+    return watch_queue(std::move(actor));
 }
 
 std::unique_ptr<actor::Actor> WatchedActors::restore(const QueueName& name, Instant now,
                                                      std::string_view state) const {
-    auto restored = actors_.restore(name, now, state);
-    return restored == nullptr ? nullptr : watch(name, std::move(restored));
+    auto actor = actors_.restore(name, now, state);
+    if (actor == nullptr) {
+        return nullptr;
+    }
+    if (wire::user_of_queue_name(name.text())) {
+        const Standing standing = standing_of(*actor, name, now, state);
+        return std::make_unique<WatchedUser>(world_, std::move(actor), standing);
+    }
+    return watch_queue(std::move(actor));
 }
 
-std::unique_ptr<actor::Actor> WatchedActors::watch(const QueueName& name,
-                                                   std::unique_ptr<actor::Actor> actor) const {
-    if (wire::user_of_queue_name(name.text())) {
-        return std::make_unique<WatchedUser>(world_, std::move(actor));
-    }
+std::unique_ptr<actor::Actor> WatchedActors::watch_queue(
+    std::unique_ptr<actor::Actor> actor) const {
     std::unique_ptr<queue::Queue> queue(static_cast<queue::Queue*>(actor.release()));
     return std::make_unique<WatchedQueue>(world_, std::move(queue));
 }

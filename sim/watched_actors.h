@@ -10,7 +10,8 @@
 namespace muster::sim {
 
 /// The actors of a site, each with an observer beside it that writes down what it decides: of a
-/// queue who comes to be on line, joins and leaves; of a user queue its sessions.
+/// queue who comes to be on line, joins and leaves; of a user queue its sessions. Of what is
+/// restored it writes down what changes from there on.
 ///
 /// Invariants: the observer changes nothing: an actor takes and gives the same as without it.
 class WatchedActors final : public actor::ActorFactory {
@@ -24,8 +25,8 @@ public:
                                                         std::string_view state) const override;
 
 private:
-    [[nodiscard]] std::unique_ptr<actor::Actor> watch(const QueueName& name,
-                                                      std::unique_ptr<actor::Actor> actor) const;
+    [[nodiscard]] std::unique_ptr<actor::Actor> watch_queue(
+        std::unique_ptr<actor::Actor> actor) const;
 
     World& world_;
     const roles::SiteActors& actors_;
