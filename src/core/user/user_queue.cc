@@ -159,20 +159,19 @@ UserQueue::Slot& UserQueue::slot_for(Cid cid) {
 }
 
 // Larger than all before it, in any slot: so it also tells which slot was taken first.
-Cep UserQueue::next_cep(const Slot& of, actor::Context& ctx) const {
+Cep UserQueue::next_cep(const Slot& of) const noexcept {
     std::uint64_t turn = 0;
     for (std::size_t i = 0; i < slot_count(); ++i) {
         turn = std::max(turn, slot(i).cep.turn());
     }
-    return Cep::of_slot(inc(ctx), of.cep.slot(), turn + 1);
+    return Cep::of_slot(first_slot_.cep.inc, of.cep.slot(), turn + 1);
 }
 
-// Of our ceps. All of a lost user queue, whatever their slot, are smaller.
-Inc UserQueue::inc(actor::Context& ctx) const {
-    if (first_slot_.cep.inc.value != 0) {
-        return first_slot_.cep.inc;
+// All ceps of a lost user queue, whatever their slot, are smaller.
+void UserQueue::take_inc(actor::Context& ctx) {
+    if (first_slot_.cep.inc.value == 0) {
+        first_slot_.cep.inc = rules_in_force.cep_names_inc ? ctx.next_inc() : Inc{1};
     }
-    return rules_in_force.cep_names_inc ? ctx.next_inc() : Inc{1};
 }
 
 // ---- Connections -----------------------------------------------------------------------------
@@ -205,7 +204,8 @@ void UserQueue::take(const Attach& attach, actor::Context& ctx) {
 }
 
 void UserQueue::take_over(Slot& slot, const Attach& attach, actor::Context& ctx) {
-    slot.cep = next_cep(slot, ctx);
+    take_inc(ctx);
+    slot.cep = next_cep(slot);
     if (slot.is_taken) {
         const bool is_same = slot.cid == attach.cid;
         ctx.send(actor::GatewayAddress{slot.gateway},
@@ -339,7 +339,7 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
     if (op.sender.is_server && join != nullptr) {
         // Whom the backend joins is fenced from the first moment on, also against connections that
         // a user queue before us let in.
-        first_slot_.cep.inc = inc(ctx);
+        take_inc(ctx);
     }
     if (op.sender.is_server) {
         op.sender.cep = first_slot_.cep;

@@ -128,8 +128,8 @@ private:
     [[nodiscard]] Slot* slot_of(const ConnectionRef& connection) noexcept;
     [[nodiscard]] std::size_t connection_count() const noexcept;
     [[nodiscard]] Slot& slot_for(Cid cid);
-    [[nodiscard]] Inc inc(actor::Context& ctx) const;
-    [[nodiscard]] Cep next_cep(const Slot& slot, actor::Context& ctx) const;
+    [[nodiscard]] Cep next_cep(const Slot& slot) const noexcept;
+    void take_inc(actor::Context& ctx);
     template <typename Act>
     void for_each_connection(Act act) const;
 
