@@ -273,6 +273,17 @@ TEST_CASE("a late OK of a join to the history before leaves the stream of the pr
     }
 }
 
+TEST_CASE("a join to a history that ended makes nobody who listens a member of the next one") {
+    ListenedRoom room;
+    TestPeer& alice = room.bench.user("alice");
+    room.join(alice, 4);
+    room.listen(alice, 5);
+    room.queue.begin(Inc{8});
+    room.queue.answer();
+    CHECK(has(alice.next(), R"("op":"joined","i":5,"q":"/room/1","member":false,"at":[8,2])"));
+    CHECK(alice.next() == R"({"op":"err","i":4,"code":"M2010","outcome":"unknown"})");
+}
+
 TEST_CASE("of joins to two histories that wait together the younger one is welcomed") {
     ListenedRoom room;
     TestPeer& alice = room.bench.user("alice");

@@ -59,11 +59,20 @@ void Gateway::synchronise(const queue::Subscribed& subscribed, Context& ctx) {
         serve_again(*replica, before, ctx);
     }
     // Who joined an earlier history comes last: that must not end what the same connection is given
-    // of this one.
+    // of this one, nor make it a member.
     std::vector<Follower> waiting = replica->take_waiting();
-    std::stable_partition(waiting.begin(), waiting.end(), [&](const Follower& follower) {
-        return follower.joined.value == 0 || follower.joined >= replica->at().inc;
-    });
+    const auto past =
+        std::stable_partition(waiting.begin(), waiting.end(), [&](const Follower& follower) {
+            return follower.joined.value == 0 || follower.joined >= replica->at().inc;
+        });
+    for (auto follower = past; follower != waiting.end(); ++follower) {
+        Connection* connection = find(follower->connection);
+        Following* followed =
+            connection == nullptr ? nullptr : connection->served(replica->name().text());
+        if (followed != nullptr) {
+            followed->is_member = followed->is_sure || replica->has_member(connection->user());
+        }
+    }
     for (const auto& follower : waiting) {
         serve(*replica, follower, ctx);
         finish(follower.connection, ctx);
