@@ -7,7 +7,7 @@ import type { Action, Context, Event, RequestId, Status } from "./core/messages.
 import { MusterError } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { Mailbox, type Mail } from "./mailbox.ts";
-import { type Joined, Queue, type Requests } from "./queue.ts";
+import { type Joined, Queue, type Ask } from "./queue.ts";
 import { type Codec, endpoint, Sockets, type WebSocketConstructor } from "./socket.ts";
 
 export interface ConnectOptions {
@@ -121,13 +121,9 @@ export class Client {
     queue<Mounts extends object = Record<string, any>, States extends object = Record<string, any>>(
         name: string,
     ): Queue<Mounts, States> {
-        let found = this.#queues.get(name);
-        if (!found) {
-            const requests: Requests = { request: (...args) => this.#request(...args) };
-            found = new Queue<any, any>(name, requests);
-            this.#queues.set(name, found);
-        }
-        return found;
+        const queue = this.#queues.get(name) ?? new Queue<any, any>(name, this.#ask);
+        this.#queues.set(name, queue);
+        return queue;
     }
 
     /** Tells what happens. Returns the off switch. */
@@ -151,7 +147,7 @@ export class Client {
         return this.#whenClosed;
     }
 
-    #request(request: Parameters<Requests["request"]>[0], signal?: AbortSignal): Promise<unknown> {
+    readonly #ask: Ask = (request, signal) => {
         const id = ++this.#lastId;
         return new Promise((resolve, reject) => {
             const giveUp = () => this.#dispatch({ type: "withdraw", id });
@@ -170,7 +166,7 @@ export class Client {
                 signal?.addEventListener("abort", giveUp, { once: true });
             }
         });
-    }
+    };
 
     /** Takes an event; those that come up while one is being worked on wait for their turn. */
     #dispatch(event: Event): void {

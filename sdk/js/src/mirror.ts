@@ -149,13 +149,7 @@ export class StateMount<Value> {
     /** @internal Everything up to `seq` has been told; 0 = the stream has ended. */
     advance(seq: number): void {
         this.#at = seq;
-        if (this.#readers.length > 0) {
-            const readers = this.#readers;
-            this.#readers = [];
-            for (const reader of readers) {
-                reader();
-            }
-        }
+        this.#readers.splice(0).forEach((read) => read());
     }
 
     /** Resolves once the copy is complete up to `seq`, or has ended. */

@@ -3,7 +3,7 @@ import type { Action, AppRequest } from "./core/messages.ts";
 import * as codes from "./codes.ts";
 import { MusterError } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
-import { Members, type SetOptions, StateMount } from "./mirror.ts";
+import { Members, StateMount } from "./mirror.ts";
 import type {
     Cursor,
     HistoryFrame,
@@ -83,10 +83,8 @@ export interface QueueEvents {
 type WithoutId<Request> = Request extends unknown ? Omit<Request, "id"> : never;
 type Request = WithoutId<AppRequest>;
 
-/** @internal What the handles use of the client. */
-export interface Requests {
-    request(request: Request, signal?: AbortSignal): Promise<unknown>;
-}
+/** @internal What the handles use of the client: asks, and resolves to the verdict. */
+export type Ask = (request: Request, signal?: AbortSignal) => Promise<unknown>;
 
 const defaultWaitMs = 30_000;
 
@@ -104,26 +102,44 @@ function messageOf<Data>(queue: string, mount: string, item: Item): MessageEvent
     };
 }
 
-/** Nobody has to catch the failure of what was now or never. */
-function quiet<T>(promise: Promise<T>, options: RequestOptions): Promise<T> {
-    if (options.volatile) {
+type Write = Pick<Extract<Request, { fields: unknown }>, "type" | "q" | "fields">;
+
+async function write(
+    ask: Ask,
+    request: Write,
+    value: unknown,
+    options: RequestOptions,
+    waitMs: number,
+): Promise<unknown> {
+    const d = JSON.stringify(value) as string | undefined;
+    if (request.type === "send" && d === undefined) {
+        throw new TypeError("send() takes a JSON value");
+    }
+    const { volatile = false, signal } = options;
+    return ask({ ...request, d, volatile, waitMs: options.waitMs ?? waitMs }, signal);
+}
+
+/** The same, but nobody has to catch the failure of what was now or never. */
+function submit(...args: Parameters<typeof write>): Promise<SendResult> {
+    const promise = write(...args);
+    if (args[3].volatile) {
         promise.catch(() => {});
     }
-    return promise;
+    return promise as Promise<SendResult>;
 }
 
 /** A message mount: events in order, kept as a short history only. */
 export class MessageMount<Data> {
     readonly #queue: string;
     readonly #mount: string;
-    readonly #requests: Requests;
+    readonly #ask: Ask;
     readonly #listeners = new Listeners<{ message: [MessageEvent<Data>] }>();
 
     /** @internal */
-    constructor(queue: string, mount: string, requests: Requests) {
+    constructor(queue: string, mount: string, ask: Ask) {
         this.#queue = queue;
         this.#mount = mount;
-        this.#requests = requests;
+        this.#ask = ask;
     }
 
     /** Tells each message, in order, each once, your own too. Returns the off switch. */
@@ -140,18 +156,8 @@ export class MessageMount<Data> {
      * M2010 gone, M2011 expired.
      */
     send(data: Data, options: RequestOptions = {}): Promise<SendResult> {
-        return quiet(this.#send(data, options), options);
-    }
-
-    async #send(data: Data, options: RequestOptions): Promise<SendResult> {
-        const d = JSON.stringify(data) as string | undefined;
-        if (d === undefined) {
-            throw new TypeError("send() takes a JSON value");
-        }
-        const { volatile = false, waitMs = defaultWaitMs, signal } = options;
-        const fields = { m: this.#mount };
-        const send = { type: "send", q: this.#queue, fields, d, volatile, waitMs } as const;
-        return (await this.#requests.request(send, signal)) as SendResult;
+        const send = { type: "send", q: this.#queue, fields: { m: this.#mount } } as const;
+        return submit(this.#ask, send, data, options, defaultWaitMs);
     }
 
     /**
@@ -161,14 +167,8 @@ export class MessageMount<Data> {
     async history(before?: number): Promise<MessageEvent<Data>[]> {
         const q = this.#queue;
         const m = this.#mount;
-        const fields = { m, before };
-        const items = await this.#requests.request({
-            type: "history",
-            q,
-            fields,
-            volatile: false,
-            waitMs: defaultWaitMs,
-        });
+        const history = { type: "history", q, fields: { m, before } } as const;
+        const items = await write(this.#ask, history, undefined, {}, defaultWaitMs);
         return (items as Item[])
             .map((item) => messageOf<Data>(q, m, item))
             .sort((a, b) => a.seq - b.seq);
@@ -193,16 +193,16 @@ export class Queue<
     readonly name: string;
     /** Who is in; live while joined or listened to. */
     readonly members = new Members();
-    readonly #requests: Requests;
+    readonly #ask: Ask;
     readonly #messages = new Map<string, MessageMount<any>>();
     readonly #states = new Map<string, StateMount<any>>();
     readonly #listeners = new Listeners<QueueEvents>();
     #joined_: Joined | undefined;
 
     /** @internal */
-    constructor(name: string, requests: Requests) {
+    constructor(name: string, ask: Ask) {
         this.name = name;
-        this.#requests = requests;
+        this.#ask = ask;
     }
 
     /** How the stream last began or went on; undefined while there is none. */
@@ -218,33 +218,30 @@ export class Queue<
      * Errors: MusterError, as M2002 no_queue, M2004 forbidden, M2005 limit, M5001 callout_denied.
      */
     async join(): Promise<Joined> {
-        await this.#requests.request({ type: "join", q: this.name });
+        await this.#ask({ type: "join", q: this.name });
         return this.#present();
     }
 
     /** Starts the stream without becoming a member. Otherwise as {@link join}. */
     async listen(): Promise<Joined> {
-        await this.#requests.request({ type: "listen", q: this.name });
+        await this.#ask({ type: "listen", q: this.name });
         return this.#present();
     }
 
     /** Ends the membership (or the watch) and the stream. What was sent before is sent before. */
     async leave(): Promise<void> {
-        await this.#requests.request({ type: "leave", q: this.name });
+        await this.#ask({ type: "leave", q: this.name });
     }
 
     /** Ends a watch. A member keeps its stream. */
     async unlisten(): Promise<void> {
-        await this.#requests.request({ type: "unlisten", q: this.name });
+        await this.#ask({ type: "unlisten", q: this.name });
     }
 
     /** Returns the message mount of that name; always the same object. */
     message<Mount extends keyof Mounts & string>(mount: Mount): MessageMount<Mounts[Mount]> {
-        let found = this.#messages.get(mount);
-        if (!found) {
-            found = new MessageMount(this.name, mount, this.#requests);
-            this.#messages.set(mount, found);
-        }
+        const found = this.#messages.get(mount) ?? new MessageMount(this.name, mount, this.#ask);
+        this.#messages.set(mount, found);
         return found;
     }
 
@@ -252,9 +249,13 @@ export class Queue<
     state<Mount extends keyof States & string>(mount: Mount): StateMount<States[Mount]> {
         let found = this.#states.get(mount);
         if (!found) {
-            found = new StateMount((key, value, options) =>
-                quiet(this.#set(mount, key, value, options), options),
-            );
+            found = new StateMount((key, value, options) => {
+                const { ifSeq } = options;
+                const fields = { m: mount, k: key, if: ifSeq };
+                const waitMs = ifSeq === undefined ? Infinity : defaultWaitMs;
+                const set = { type: "set", q: this.name, fields } as const;
+                return submit(this.#ask, set, value, options, waitMs);
+            });
             this.#states.set(mount, found);
         }
         return found;
@@ -347,20 +348,6 @@ export class Queue<
             state.replace(Object.hasOwn(mounts, mount) ? mounts[mount] : undefined);
             state.advance(at);
         }
-    }
-
-    async #set(
-        mount: string,
-        key: string,
-        value: unknown,
-        options: SetOptions,
-    ): Promise<SendResult> {
-        const { volatile = false, signal, ifSeq } = options;
-        const waitMs = options.waitMs ?? (ifSeq === undefined ? Infinity : defaultWaitMs);
-        const d = JSON.stringify(value) as string | undefined;
-        const fields = { m: mount, k: key, if: ifSeq };
-        const set = { type: "set", q: this.name, fields, d, volatile, waitMs } as const;
-        return (await this.#requests.request(set, signal)) as SendResult;
     }
 
     #present(): Joined {

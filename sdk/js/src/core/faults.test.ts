@@ -7,7 +7,7 @@
  *     MUSTER_TRACE=1 MUSTER_SEED=364 npx vitest run …              # one again, with all it does
  */
 import { expect, test } from "vitest";
-import { Queue, type Requests } from "../queue.ts";
+import { Queue } from "../queue.ts";
 import { Bench } from "../testing/bench.ts";
 import { type Applied, Model, room, seeded } from "../testing/model.ts";
 import type { Cursor, ServerFrame } from "../wire.ts";
@@ -26,7 +26,7 @@ class World {
     readonly random: () => number;
     readonly bench = new Bench({ user: "alice", urls: ["a", "b"] });
     readonly model: Model;
-    readonly view = new Queue(room, {} as Requests);
+    readonly view = new Queue(room, undefined as never);
     /** What this app comes back to. */
     readonly usual: "join" | "listen";
     /** Request id to what it sent. */
