@@ -148,7 +148,7 @@ export class Connection {
 
     /** Is this the socket that counts? */
     owns(socket: number): boolean {
-        return socket === this.#socket && this.#state !== "closed";
+        return socket === this.#socket;
     }
 
     /** When the next tick is due; Infinity = never. */
@@ -198,7 +198,8 @@ export class Connection {
         if (event.type === "wake" && event.slept && this.#options.renewable) {
             this.#tokenGoodUntil = 0; // Nobody knows how much of its life passed in sleep.
         }
-        if (this.#purpose !== "serve" && this.#isDone(ctx)) {
+        const isDone = ctx.now >= this.#purposeDeadline || this.#session.openCount() === 0;
+        if (this.#purpose !== "serve" && isDone) {
             return this.#end(ctx);
         }
         switch (this.#state) {
@@ -219,10 +220,6 @@ export class Connection {
             case "up":
                 return this.#inUp(event, ctx);
         }
-    }
-
-    #isDone(ctx: Context): boolean {
-        return ctx.now >= this.#purposeDeadline || this.#session.openCount() === 0;
     }
 
     #inWaiting(event: ConnectionEvent, ctx: Context): State {
@@ -261,9 +258,7 @@ export class Connection {
             return this.#welcome(frame, ctx);
         }
         if (frame?.op === "err" && frame.code === codes.unsupported) {
-            this.#shut(1000, "", ctx);
-            this.#reason = { code: frame.code, message: frame.message ?? "" };
-            return "closed";
+            return this.#unsupported(frame.message ?? "", ctx);
         }
         return this.#commonFrame(event, ctx);
     }
@@ -384,28 +379,27 @@ export class Connection {
                 .toString(16)
                 .padStart(8, "0"),
         ).join("");
-        const { user } = this.#options;
+        const resolves = this.#purpose === "resolve";
         const since = this.#session.cursors();
+        // What is undefined does not go into the frame.
         const hello = {
             op: "hello",
             v: [version],
-            ...(user === undefined ? { token: this.#token } : { user }),
+            token: this.#token,
+            user: this.#options.user,
             nonce: this.#nonce,
-            ...(this.#resume !== undefined && { resume: this.#resume, cid: this.#cid }),
+            resume: this.#resume,
+            cid: this.#resume && this.#cid,
             cn: ++this.#attempts,
-            ...(this.#purpose === "resolve"
-                ? { resolve: true }
-                : Object.keys(since).length > 0 && { since }),
+            resolve: resolves || undefined,
+            since: resolves || Object.keys(since).length === 0 ? undefined : since,
         };
         this.write(JSON.stringify(hello), ctx);
     }
 
     #welcome(frame: HelloFrame, ctx: Context): State {
         if (frame.v !== version) {
-            this.#shut(1000, "", ctx);
-            const message = `the server speaks version ${frame.v}`;
-            this.#reason = { code: codes.unsupported, message };
-            return "closed";
+            return this.#unsupported(`the server speaks version ${frame.v}`, ctx);
         }
         if (this.#cid !== undefined && frame.cid !== undefined && this.#cid !== frame.cid) {
             this.#session.identityLost(ctx);
@@ -418,7 +412,9 @@ export class Connection {
         this.#upSince = ctx.now;
         this.#avoided = undefined;
         this.#refusals = 0;
-        this.#reason = undefined;
+        if (this.#purpose === "serve") {
+            this.#reason = undefined;
+        }
         this.#heard(ctx);
         return "up";
     }
@@ -448,7 +444,7 @@ export class Connection {
         // A token that does not tell its life is asked for again at each attempt.
         const used = (event.livesMs ?? 0) * tokenUse;
         this.#tokenGoodUntil = this.#options.renewable ? ctx.now + used : Infinity;
-        this.#refreshAt = this.#options.renewable && used > 0 ? ctx.now + used : Infinity;
+        this.#refreshAt = used > 0 ? this.#tokenGoodUntil : Infinity;
         return true;
     }
 
@@ -553,6 +549,11 @@ export class Connection {
         this.#purpose = "drain";
         this.#purposeDeadline = Math.min(this.#purposeDeadline, ctx.now + drainMs);
         return "up";
+    }
+
+    #unsupported(message: string, ctx: Context): State {
+        this.#reason = { code: codes.unsupported, message };
+        return this.#end(ctx);
     }
 
     #end(ctx: Context): State {

@@ -35,8 +35,20 @@ describe("superseded (4003)", () => {
         bench.receive({ op: "ok", i: 2, seq: 21 });
         expect(bench.verdict(sent)).toEqual({ settled: { seq: 21 } });
         expect(bench.shut).toEqual([1000]);
-        expect(bench.statuses.at(-1)).toBe("closed");
+        expect(bench.status).toMatchObject({ state: "closed", reason: { code: "M1003" } });
         expect(bench.core.closed).toBe(true);
+    });
+
+    test("what is still open when it ends is told why the client is closed", () => {
+        const bench = Bench.joined();
+        const sent = bench.send("hi");
+        bench.gone(4003);
+        bench.greet();
+        bench.pass(30_000);
+        expect(bench.outcome(sent)).toBe("unknown M1003");
+        expect(bench.all("status").slice(2)).toMatchObject([
+            { status: { state: "closed", reason: { code: "M1003" } } },
+        ]);
     });
 
     test("it asks until 30 s have passed; then the outcome is unknown", () => {
