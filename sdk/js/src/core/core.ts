@@ -8,7 +8,6 @@
  * In, out:    messages.ts.
  */
 import * as codes from "../codes.ts";
-import type { Failure } from "../errors.ts";
 import { type Cursor, frameBytesMax, type ServerFrame } from "../wire.ts";
 import { Connection, type ConnectionOptions, type Session } from "./connection.ts";
 import type { AppRequest, Context, Event } from "./messages.ts";
@@ -34,9 +33,7 @@ export class Core implements Session, Line {
     /** When the next `tick` is due; Infinity = never. */
     get deadline(): number {
         let due = this.#connection.deadline;
-        for (const queue of this.closed ? [] : this.#queues.values()) {
-            due = Math.min(due, queue.operations.deadline);
-        }
+        this.#each(({ operations }) => (due = Math.min(due, operations.deadline)));
         return due;
     }
 
@@ -76,13 +73,12 @@ export class Core implements Session, Line {
     }
 
     #request(event: AppRequest, ctx: Context): void {
-        const failure = this.#reasonAgainst(event);
-        if (failure) {
-            ctx.out.push({ type: "fail", id: event.id, failure });
-            return;
-        }
         const queue = this.#queue(event.q);
-        if ("fields" in event) {
+        const against = this.#reasonAgainst(event);
+        if (against) {
+            const { type: kind, id } = event;
+            queue.operations.fail({ kind, ids: [id] }, "not-sent", ...against, ctx);
+        } else if ("fields" in event) {
             const { type: kind, id, fields, d, volatile, waitMs } = event;
             const expiresAt = ctx.now + waitMs;
             queue.operate({ kind, ids: [id], fields, d, volatile, expiresAt }, ctx);
@@ -91,35 +87,26 @@ export class Core implements Session, Line {
         }
     }
 
-    /** Why a request cannot be taken at all. */
-    #reasonAgainst(event: AppRequest): Failure | undefined {
-        const no = (code: string, message: string): Failure => ({
-            outcome: "not-sent",
-            code,
-            message: `${event.type} in ${event.q} was not sent: ${message}`,
-        });
+    /** Why a request cannot be taken at all: a code, and for people. */
+    #reasonAgainst(event: AppRequest): [code: string, why: string] | undefined {
         if (!this.#connection.serving) {
-            return no(codes.clientClosed, "the client is closed");
+            return [codes.clientClosed, "the client is closed"];
         }
         if (!("fields" in event)) {
             return undefined;
         }
         const size = new TextEncoder().encode(event.d).length;
         if (size > frameBytesMax - headBytes) {
-            return no(codes.tooBig, `${size} bytes are too many for a frame`);
+            return [codes.tooBig, `${size} bytes are too many for a frame`];
         }
-        const queues = [...this.#queues.values()];
-        const limit = this.up ? waitingMaxOnline : waitingMaxOffline;
-        const isValue = event.type === "set" && event.fields.if === undefined;
-        const taken = queues.reduce(
-            (sum, { operations }) =>
-                sum + (isValue ? operations.waitingCount : operations.placesTaken),
-            0,
-        );
         // Values replace each other; their own bound only stops a flood of different keys.
-        return taken >= (isValue ? waitingMaxOnline : limit)
-            ? no(codes.busy, `${taken} requests wait already`)
-            : undefined;
+        const isValue = event.type === "set" && event.fields.if === undefined;
+        const limit = isValue || this.up ? waitingMaxOnline : waitingMaxOffline;
+        let taken = 0;
+        this.#each(({ operations }) => {
+            taken += isValue ? operations.waitingCount : operations.placesTaken;
+        });
+        return taken >= limit ? [codes.busy, "too much waits"] : undefined;
     }
 
     #route(frame: ServerFrame | undefined, ctx: Context): void {
@@ -156,11 +143,8 @@ export class Core implements Session, Line {
     }
 
     #queue(name: string): Queue {
-        let queue = this.#queues.get(name);
-        if (!queue) {
-            queue = new Queue(name, this);
-            this.#queues.set(name, queue);
-        }
+        const queue = this.#queues.get(name) ?? new Queue(name, this);
+        this.#queues.set(name, queue);
         return queue;
     }
 
@@ -196,7 +180,7 @@ export class Core implements Session, Line {
 
     identityLost(ctx: Context): void {
         this.#mustRenew = false;
-        this.#each((queue) => queue.identityLost(ctx));
+        this.#each((queue) => queue.operations.identityLost(ctx));
     }
 
     giveUp(ctx: Context, code: string, withdraw: boolean): void {

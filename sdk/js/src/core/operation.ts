@@ -34,6 +34,10 @@ export interface Operation {
     withdrawn: boolean;
 }
 
+export function takesNumber({ kind }: Operation): boolean {
+    return !/listen|history/.test(kind);
+}
+
 /** Nothing but the newest value of a key counts, unless the app made it conditional. */
 export function isReplacedBy(older: Operation, newer: Operation): boolean {
     return (

@@ -103,22 +103,47 @@ describe("verdicts", () => {
         expect(bench.outcome(held)).toBe("open");
     });
 
-    test("a hole is filled soon", () => {
+    test("a retry that names no time comes after 100 ms, then 200 ms, up to each 15 s", () => {
+        for (const code of ["M2020", "M2021", "M2022"]) {
+            const bench = Bench.joined();
+            bench.set("a", 1);
+            bench.send("b");
+            bench.written();
+            const waits = [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000];
+            for (const waitMs of waits) {
+                // That of the oldest would be a fault after a few holes.
+                bench.receive({ op: "retry", i: 3, code, after_ms: 0 });
+                bench.pass(waitMs - 1);
+                expect(bench.written()).toEqual([]);
+                bench.pass(1);
+                const repeated = bench.written().filter(({ op }) => op !== "ping");
+                expect(repeated).toMatchObject([{ op: "set" }, { op: "send" }]);
+            }
+            bench.receive({ op: "ok", i: 2, seq: 21 }, { op: "retry", i: 3, code });
+            bench.pass(100);
+            expect(bench.written()).toMatchObject([{ op: "send" }]);
+        }
+    });
+
+    test("a time that a retry names is the least, however often it comes", () => {
         const bench = Bench.joined();
         bench.send("a");
-        bench.send("b");
         bench.written();
-        bench.receive({ op: "retry", i: 3, code: "M2020" });
-        bench.pass(250);
-        expect(bench.written()).toMatchObject([{ d: "a" }, { d: "b" }]);
+        for (const waitMs of [300, 300, 400, 800]) {
+            bench.receive({ op: "retry", i: 2, code: "M2022", after_ms: 300 });
+            bench.pass(waitMs - 1);
+            expect(bench.written()).toEqual([]);
+            bench.pass(1);
+            expect(bench.written()).toMatchObject([{ op: "send" }]);
+        }
     });
 
     test("a queue that misses what is long decided has forgotten this client", () => {
         const bench = Bench.joined();
         const id = bench.send("a");
         for (let n = 0; n < 5; n++) {
-            bench.receive({ op: "retry", i: 2, code: "M2020" });
-            bench.pass(250);
+            bench.receive({ op: "retry", i: 2, code: "M2020", after_ms: 0 });
+            bench.pass(100 * 2 ** n);
         }
         expect(bench.outcome(id)).toBe("unknown M2011");
         expect(bench.shut).toEqual([1000]);
@@ -149,36 +174,105 @@ describe("verdicts", () => {
         expect(bench.outcome(id)).toBe("ok");
     });
 
-    test("a join or leave that is refused is tried again under another number", () => {
-        const bench = Bench.joined();
-        const leave = bench.ask("leave");
-        bench.receive({ op: "refused", i: 2, try: 1, code: "M2023" });
-        bench.receive({ op: "err", i: 2, code: "M2006" });
-        bench.pass(3000);
-        expect(bench.written()).toMatchObject([
-            { op: "leave", i: 2, n: 2, try: 1 },
-            { op: "withdraw", i: 2, n: 2, try: 2 },
-            { op: "leave", i: 3, n: 3, try: 1 },
-        ]);
-        bench.receive({ op: "ok", i: 3, seq: 21 });
-        expect(bench.outcome(leave)).toBe("ok");
-        const join = bench.ask("join");
-        bench.receive({ op: "refused", i: 4, try: 1, code: "M2023" });
-        bench.pass(3000);
-        expect(bench.written().at(-1)).toMatchObject({ op: "join", i: 5, n: 5 });
-        expect(bench.outcome(join)).toBe("open");
+    test("each request of the app that is refused on its only attempt ends rejected", () => {
+        const member = Bench.joined();
+        const leave = member.ask("leave");
+        member.receive({ op: "refused", i: 2, try: 1, code: "M2023" });
+        expect(member.outcome(leave)).toBe("rejected M2023");
+        member.receive({ op: "err", i: 2, code: "M2006" }, chat(21));
+        expect(member.all("left")).toEqual([]); // As before.
+        expect(member.all("stream")).toHaveLength(1);
+        const history = member.ask("history");
+        member.receive({ op: "refused", i: 3, try: 1, code: "M2023" });
+        expect(member.outcome(history)).toBe("rejected M2023");
+        member.written();
+
+        for (const kind of ["join", "listen"] as const) {
+            const bench = Bench.online();
+            const entry = bench.ask(kind);
+            const send = bench.send("hi");
+            bench.receive({ op: "refused", i: 1, try: 1, code: "M2023" });
+            expect(bench.outcome(entry)).toBe("rejected M2023");
+            expect(bench.outcome(send)).toBe("not-sent M2003");
+            bench.written();
+            bench.receive({ op: "err", i: 1, code: "M2006" });
+            bench.pass(10_000);
+            expect(bench.written()).toEqual([]);
+        }
     });
 
-    test("a leave that is refused while a later join waits is forgotten", () => {
+    test("a leave that is refused before a later join does not undo that", () => {
         const bench = Bench.joined();
         const leave = bench.ask("leave");
-        bench.ask("join");
+        const join = bench.ask("join");
         bench.receive({ op: "refused", i: 2, try: 1, code: "M2023" });
-        expect(bench.outcome(leave)).toBe("ok");
+        expect(bench.outcome(leave)).toBe("rejected M2023");
         bench.receive({ op: "err", i: 2, code: "M2006" }, joined([7, 21], { i: 3 }), chat(22));
+        expect(bench.outcome(join)).toBe("ok");
         bench.pass(10_000);
         expect(bench.written().filter((frame) => frame.op === "leave")).toHaveLength(1);
         expect(bench.all("stream")).toHaveLength(1);
+    });
+
+    test("what the client itself asks for is asked for again where it is refused", () => {
+        const bench = Bench.joined();
+        reconnect(bench, { session: 2 });
+        bench.receive(joined([7, 21], { member: false }));
+        expect(ops(bench).at(-1)).toMatchObject({ op: "join", i: 2, n: 2, try: 1 });
+        bench.receive({ op: "refused", i: 2, try: 1, code: "M2023" });
+        bench.pass(3000);
+        expect(ops(bench)).toMatchObject([{ op: "join", i: 2, n: 2, try: 2 }]);
+        expect(bench.all("left")).toEqual([]);
+    });
+
+    test("the end of an earlier life tells nothing of a number that is only guessed", () => {
+        const bench = Bench.joined([7, 20]);
+        bench.send("a");
+        bench.send("b");
+        bench.receive({ op: "reset", q: room, at: [7, 20], why: "gone" });
+        bench.receive({ op: "err", i: 2, code: "M2010" }, { op: "err", i: 4, code: "M2010" });
+        bench.receive({ op: "err", i: 5, code: "M2004" });
+        const join = bench.ask("join");
+        expect(ops(bench).at(-1)).toMatchObject({ op: "join", i: 6, n: 2, inc: 0 });
+        bench.receive({ op: "err", i: 3, code: "M2010" }, { op: "err", i: 6, code: "M2011" });
+        expect(bench.outcome(join)).toBe("open");
+        expect(bench.shut).toEqual([]);
+        expect(ops(bench)).toMatchObject([{ op: "join", n: 1, inc: 0 }]);
+    });
+
+    test("what was given up under a number that was only guessed was never done", () => {
+        const bench = Bench.online();
+        bench.ask("join");
+        bench.receive({ op: "err", i: 1, code: "M2004" });
+        bench.ask("listen");
+        bench.receive(joined([5, 0], { i: 2, member: false }));
+        const set = bench.set("a", 1);
+        bench.written();
+        bench.receive({ op: "refused", i: 3, try: 1, code: "M2023" });
+        bench.receive({ op: "err", i: 3, code: "M2011" });
+        expect(bench.outcome(set)).toBe("rejected M2023");
+        const given = bench.set("a", 2);
+        expect(bench.written()).toMatchObject([
+            { op: "withdraw", n: 2 },
+            { op: "set", n: 1, d: 2 },
+        ]);
+        bench.step({ type: "withdraw", id: given });
+        bench.receive({ op: "err", i: 4, code: "M2006" });
+        expect(bench.outcome(given)).toBe("rejected M2006");
+        expect(bench.shut).toEqual([]);
+    });
+
+    test("where a life may have taken note of a join that named none, a no-op goes first", () => {
+        const bench = Bench.online();
+        bench.ask("join");
+        bench.receive(joined([8, 1]), { op: "err", i: 1, code: "M2004" });
+        bench.written();
+        const leave = bench.ask("leave");
+        expect(bench.written()).toMatchObject([{ op: "withdraw", n: 1, inc: 8, try: 1 }]);
+        bench.receive({ op: "err", i: 3, code: "M2006" });
+        expect(bench.written()).toMatchObject([{ op: "leave", n: 2, inc: 8, try: 1 }]);
+        bench.receive({ op: "ok", i: 2, seq: 2 });
+        expect(bench.outcome(leave)).toBe("ok");
     });
 
     test("gone: unknown; the next operations wait for the new life", () => {
@@ -359,7 +453,7 @@ describe("a lost connection", () => {
         bench.ask("join");
         const id = bench.ask("history");
         expect(bench.written().map((frame) => frame.op)).toEqual(["join"]);
-        bench.receive({ op: "err", i: 2, code: "M2004" });
+        bench.receive({ op: "err", i: 1, code: "M2004" });
         expect(bench.outcome(id)).toBe("not-sent M2003");
     });
 

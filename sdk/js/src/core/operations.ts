@@ -11,15 +11,15 @@
  */
 import * as codes from "../codes.ts";
 import type { Outcome } from "../errors.ts";
-import { windowCount } from "../wire.ts";
+import { type ErrFrame, windowCount } from "../wire.ts";
 import type { Context, RequestId } from "./messages.ts";
-import { isReplacedBy, nextAttempt, type Operation, takesPlace } from "./operation.ts";
+import { isReplacedBy, nextAttempt, type Operation, takesNumber, takesPlace } from "./operation.ts";
 
 /** First repetition of what got no answer; doubles up to the most. */
 export const repeatMs = 3_000;
 export const repeatMaxMs = 15_000;
-/** How long the answers to what followed a hole may still come in before all goes again. */
-const holeMs = 250;
+/** The shortest wait where the server asks for another try; doubles as well, up to the same. */
+export const pushBackMs = 100;
 /** The oldest open operation follows what the queue has seen; more than a few holes are a fault. */
 const holesMax = 4;
 
@@ -53,6 +53,8 @@ export class Operations {
     #next = 1;
     /** Nobody said whether the number before `next` was taken note of in this life. */
     #guessed = false;
+    /** Up to here an unnamed life may have taken note of numbers: this one, or any later one. */
+    #stray = 0;
     /** The next numbers of earlier lives, should the queue return to one. */
     readonly #counted = new Map<number, number>();
     /** Not sent yet, in the app's order. */
@@ -64,6 +66,8 @@ export class Operations {
 
     #repeatAt = Infinity;
     #repeatWaitMs = repeatMs;
+    /** How often all was put off since something was answered. */
+    #pushBacks = 0;
     /** The queue asked to wait until `repeatAt`. */
     #held = false;
 
@@ -103,18 +107,6 @@ export class Operations {
     // What comes in.
 
     add(op: NewOperation, ctx: Context): void {
-        this.#waiting.push(this.make(op));
-        this.flush(ctx);
-    }
-
-    /** The client's own wish, before all that waits. */
-    addFirst(op: NewOperation, ctx: Context): void {
-        this.#waiting.unshift(this.make(op));
-        this.flush(ctx);
-    }
-
-    /** A `send` or `set` of the app. */
-    addData(op: NewOperation, ctx: Context): void {
         const added = this.make(op);
         // Only the newest value of a key waits; whoever set the older one shares its verdict.
         const older = this.#waiting.find((waiting) => isReplacedBy(waiting, added));
@@ -122,17 +114,16 @@ export class Operations {
             this.remove(older);
             added.ids.unshift(...older.ids);
         }
-        this.#waiting.push(added);
+        (takesNumber(added) ? this.#waiting : this.#asks).push(added);
         this.flush(ctx);
         if (added.volatile && added.n === 0) {
-            this.remove(added);
             this.#failUnsent(added, ctx);
         }
     }
 
-    /** A request without a number. */
-    ask(op: NewOperation, ctx: Context): void {
-        this.#asks.push(this.make(op));
+    /** The client's own wish, before all that waits. */
+    addFirst(op: NewOperation, ctx: Context): void {
+        this.#waiting.unshift(this.make(op));
         this.flush(ctx);
     }
 
@@ -158,6 +149,7 @@ export class Operations {
 
     /** Does it again as a new operation, in its old place; late answers to the old one are void. */
     reissue(op: Operation): void {
+        this.remove(op);
         const later = this.#waiting.findIndex((other) => other.order > op.order);
         const place = later < 0 ? this.#waiting.length : later;
         this.#waiting.splice(place, 0, this.make(op));
@@ -192,7 +184,7 @@ export class Operations {
         }
     }
 
-    remove(op: Operation): void {
+    remove(op: Pick<Operation, "ids">): void {
         const others = (ops: Operation[]) => ops.filter((other) => other !== op);
         this.#waiting = others(this.#waiting);
         this.#pending = others(this.#pending);
@@ -222,7 +214,6 @@ export class Operations {
 
     /** It was not sent, and will not be. */
     takeBack(op: Operation, ctx: Context): void {
-        this.remove(op);
         this.fail(op, "not-sent", codes.withdrawn, "withdrawn", ctx);
     }
 
@@ -239,6 +230,7 @@ export class Operations {
         }
         this.#held = false;
         this.#repeatWaitMs = repeatMs;
+        this.#pushBacks = 0;
         for (const op of this.#pending) {
             // What was to be now or never is asked back instead of coming late.
             op.withdrawn ||= op.volatile;
@@ -252,6 +244,7 @@ export class Operations {
         this.#pending = [];
         this.#next = 1;
         this.#guessed = false;
+        this.#stray = 0;
         this.#counted.clear();
         for (const op of lost) {
             if ((op.kind === "join" || op.kind === "leave") && !op.withdrawn) {
@@ -264,27 +257,24 @@ export class Operations {
 
     /** Ends what was not sent; with `withdraw`, what was sent is asked back. */
     giveUp(code: string, withdraw: boolean, ctx: Context): void {
-        this.#failAll(this.#all.filter(({ n }) => !n), "not-sent", code, ctx);
+        this.#endAll(this.#all.filter(({ n }) => !n), code, ctx);
         for (const op of withdraw ? this.#pending : []) {
             op.withdrawn = true;
         }
     }
 
     over(code: string, ctx: Context): void {
-        this.giveUp(code, false, ctx);
-        this.#failAll(this.#pending, "unknown", code, ctx);
+        this.#endAll(this.#all, code, ctx);
     }
 
-    #failAll(ops: Operation[], outcome: Outcome, code: string, ctx: Context): void {
+    #endAll(ops: Operation[], code: string, ctx: Context): void {
         for (const op of ops) {
-            this.remove(op);
-            this.fail(op, outcome, code, "the client is closed", ctx);
+            this.fail(op, op.n ? "unknown" : "not-sent", code, "the client is closed", ctx);
         }
     }
 
     tick(ctx: Context): void {
         for (const op of this.#unsent.filter(({ expiresAt }) => expiresAt <= ctx.now)) {
-            this.remove(op);
             this.#failUnsent(op, ctx);
         }
         if (this.#line.up && ctx.now >= this.#repeatAt) {
@@ -307,23 +297,35 @@ export class Operations {
         if (this.#inc !== 0) {
             this.#counted.set(this.#inc, this.#next);
             this.#guessed = false;
-            this.#next = this.#isBinding() ? 2 : 1;
+            this.#next = 1;
         }
         this.#inc = inc;
         this.#next = this.#counted.get(inc) ?? this.#next;
     }
 
-    /** A final answer has come: what does it tell of the life that the operation named? */
+    /**
+     * A final answer has come: what does it tell of the life that the operation named? `joined`,
+     * which has no code (""), tells most.
+     */
     learnFrom(op: Operation, code?: string): void {
         if (op.n === 0) {
             return;
         }
         if (op.inc > 0) {
+            this.#guessed &&= op.inc !== this.#inc;
+        } else if (code === "") {
             this.#guessed = false;
-        } else if (this.#inc === 0) {
+            this.#next = Math.max(this.#next, op.n + 1);
+        } else if (this.#inc > 0) {
+            this.#guessed = false;
+            this.#next = 1; // Or more: no-ops make sure.
+        } else {
             // Where there is no queue, nobody took note; elsewhere the queue did.
             this.#guessed = code !== "M2001" && code !== "M2002";
             this.#next = op.n + +this.#guessed;
+        }
+        if (op.inc === 0 && (op.tries > 1 || (this.#inc > 0 && code !== ""))) {
+            this.#stray = Math.max(this.#stray, op.n);
         }
         if (code === codes.gone) {
             this.#counted.delete(op.inc);
@@ -334,22 +336,40 @@ export class Operations {
         }
     }
 
-    /** A number that was only guessed was wrong: it is 1. Returns false if there was no guess. */
-    unguess(op: Operation): boolean {
-        const wrong = this.#guessed && (!op.inc || op.inc === this.#inc) && op.n > 1;
-        if (wrong) {
+    /**
+     * M2011: the queue has no record of this client, or a number that was only guessed was wrong
+     * and is 1.
+     */
+    expired(op: Operation, ctx: Context): void {
+        if (!this.#guessed || op.n === 1 || (op.inc > 0 && op.inc !== this.#inc)) {
+            this.#forgotten(ctx);
+        } else {
             this.#guessed = false;
             this.#next = 1;
-            this.remove(op);
-            this.reissue(op);
+            if (op.withdrawn) {
+                this.fail(op, "rejected", codes.withdrawn, "withdrawn", ctx); // Never counted.
+            } else {
+                this.reissue(op);
+            }
         }
-        return wrong;
+        this.flush(ctx);
     }
 
-    /** Does the queue miss numbers before this one that are long decided here? */
-    isStuck(op: Operation, code: string): boolean {
+    /** No open number can be resolved any more. */
+    #forgotten(ctx: Context): void {
+        this.identityLost(ctx);
+        this.#line.renew();
+    }
+
+    /** It was turned away, and goes again. */
+    putOff(op: Operation, code: string, afterMs: number, ctx: Context): void {
         const oldest = this.#pending.find(({ inc }) => inc === op.inc);
-        return code === codes.hole && op === oldest && ++op.holes > holesMax;
+        if (code === codes.hole && op === oldest && ++op.holes > holesMax) {
+            this.#forgotten(ctx); // The queue misses numbers that are long decided here.
+        } else {
+            op.waits = op.n === 0;
+            this.hold(afterMs, ctx);
+        }
     }
 
     // Sending.
@@ -375,19 +395,24 @@ export class Operations {
                 return;
             }
             if (leaves && this.#inc === 0 && !this.#isBinding()) {
-                this.remove(op);
                 this.#onNothingToLeave(op, ctx);
                 continue;
             }
             if (!this.#mayNumber(op)) {
                 return;
             }
-            this.remove(op);
             // A join names the present life (0) unless numbers were given out in the known one.
-            op.inc = op.kind === "join" && this.#next === 1 ? 0 : this.#inc;
-            op.n = this.#next++;
-            this.#pending.push(op);
-            this.transmit(op, ctx);
+            const isFirst = op.kind === "join" && this.#next === 1 && this.#stray === 0;
+            const inc = isFirst ? 0 : this.#inc;
+            // Where this life may know the number as another one's, a no-op makes sure.
+            const withdrawn = inc > 0 && this.#next <= this.#stray;
+            const next = withdrawn ? this.make({ kind: "send" }) : op;
+            this.remove(next);
+            next.withdrawn = withdrawn;
+            next.inc = inc;
+            next.n = this.#next++;
+            this.#pending.push(next);
+            this.transmit(next, ctx);
         }
     }
 
@@ -439,14 +464,18 @@ export class Operations {
     }
 
     /** Nothing new goes to this queue, and everything open goes again, after a wait. */
-    hold(code: string, afterMs: number | undefined, ctx: Context): void {
-        const at = ctx.now + (afterMs ?? (code === codes.hole ? holeMs : this.#repeatWaitMs));
-        this.#repeatAt = this.#held ? Math.max(this.#repeatAt, at) : at;
-        this.#held = true;
+    hold(afterMs: number, ctx: Context): void {
+        if (!this.#held) {
+            const waitMs = Math.min(repeatMaxMs, pushBackMs * 2 ** this.#pushBacks++);
+            this.#repeatAt = ctx.now + waitMs;
+            this.#held = true;
+        }
+        this.#repeatAt = Math.max(this.#repeatAt, ctx.now + afterMs);
     }
 
     /** A request got its answer: the others have time again, and the window may have opened. */
     progress(ctx: Context): void {
+        this.#pushBacks = 0;
         if (!this.#held) {
             this.#repeatWaitMs = repeatMs;
             this.#repeatAt = this.#pending.length > 0 ? ctx.now + repeatMs : Infinity;
@@ -456,36 +485,43 @@ export class Operations {
 
     // Verdicts.
 
-    settle(op: Pick<Operation, "ids">, value: unknown, ctx: Context): void {
-        for (const id of op.ids) {
+    /** It is done, and leaves. */
+    settle(op: Operation, value: unknown, ctx: Context): void {
+        this.remove(op);
+        this.tell(op.ids, value, ctx);
+    }
+
+    /** What was asked for needs no operation, or no longer. */
+    tell(ids: readonly RequestId[], value: unknown, ctx: Context): void {
+        for (const id of ids) {
             ctx.out.push({ type: "settle", id, value });
         }
     }
 
     fail(
-        op: Operation,
+        op: Pick<Operation, "kind" | "ids">,
         outcome: Outcome,
         code: string,
         why: string | undefined,
         ctx: Context,
-        current?: number,
+        frame?: ErrFrame,
     ): void {
-        const message = why ?? `${op.kind} in ${this.#queue} failed (${code})`;
+        this.remove(op);
+        const message = frame?.message ?? `${op.kind} in ${this.#queue}: ${why ?? code}`;
+        const failure = { outcome, code, message, current: frame?.current };
         for (const id of op.ids) {
-            ctx.out.push({ type: "fail", id, failure: { outcome, code, message, current } });
+            ctx.out.push({ type: "fail", id, failure });
         }
     }
 
     /** The queue is neither joined nor listened to. */
-    refuse(op: Operation, ctx: Context): void {
-        const message = `${op.kind} in ${this.#queue}: join() or listen() first`;
-        this.fail(op, "not-sent", codes.notMember, message, ctx);
+    refuse(op: Pick<Operation, "kind" | "ids">, ctx: Context): void {
+        this.fail(op, "not-sent", codes.notMember, "join() or listen() first", ctx);
     }
 
     /** The stream has ended before they were sent. */
     refuseWaiting(ctx: Context): void {
         for (const op of this.#all.filter(({ n, kind }) => !n && !/listen/.test(kind))) {
-            this.remove(op);
             if (op.kind === "leave") {
                 this.settle(op, undefined, ctx);
             } else {
@@ -498,6 +534,6 @@ export class Operations {
         const [code, why] = this.#line.up
             ? [codes.busy, "too much waits"]
             : [codes.notConnected, "no connection"];
-        this.fail(op, "not-sent", code, `${op.kind} in ${this.#queue} was not sent: ${why}`, ctx);
+        this.fail(op, "not-sent", code, why, ctx);
     }
 }

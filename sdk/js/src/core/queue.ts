@@ -14,23 +14,21 @@ import type {
     ErrFrame,
     HistoryFrame,
     JoinedFrame,
-    MembersFrame,
-    MountFrame,
-    MsgFrame,
+    LeftFrame,
     OkFrame,
     RefusedFrame,
     ResetFrame,
     RetryFrame,
     ServerFrame,
-    StateFrame,
 } from "../wire.ts";
 import type { Context, RequestId } from "./messages.ts";
 import type { Operation } from "./operation.ts";
-import { type Line, type NewOperation, Operations } from "./operations.ts";
+import { type Line, type NewOperation, Operations, repeatMs } from "./operations.ts";
 
 type Want = "nothing" | "listen" | "join";
 type AnswerFrame = OkFrame | ErrFrame | RetryFrame | RefusedFrame | HistoryFrame;
-type EventFrame = MsgFrame | StateFrame | MembersFrame | MountFrame;
+type StreamFrame = Extract<ServerFrame, { q: string }>;
+type EventFrame = Exclude<StreamFrame, JoinedFrame | ResetFrame | LeftFrame>;
 
 export class Queue {
     readonly name: string;
@@ -43,6 +41,9 @@ export class Queue {
     #inside = false;
     #cursor: [inc: number, seq: number] | undefined;
     #lastJoined: JoinedFrame | undefined;
+
+    /** The last leave that ended the stream on this connection; an earlier one ends nothing. */
+    #left: Operation | undefined;
 
     constructor(name: string, line: Line) {
         this.name = name;
@@ -74,7 +75,7 @@ export class Queue {
         if (last?.kind === "join") {
             last.ids.push(id);
         } else if (!last && this.#member) {
-            this.#operations.settle({ ids: [id] }, this.#lastJoined, ctx);
+            this.#operations.tell([id], this.#lastJoined, ctx);
         } else {
             this.#operations.add({ kind: "join", ids: [id] }, ctx);
         }
@@ -85,10 +86,10 @@ export class Queue {
         if (open?.kind === "listen" || open?.kind === "join") {
             open.ids.push(id);
         } else if (this.#want !== "nothing" && this.#lastJoined) {
-            this.#operations.settle({ ids: [id] }, this.#lastJoined, ctx);
+            this.#operations.tell([id], this.#lastJoined, ctx);
         } else {
             this.#want = "listen";
-            this.#operations.ask({ kind: "listen", ids: [id] }, ctx);
+            this.#operations.add({ kind: "listen", ids: [id] }, ctx);
         }
     }
 
@@ -98,50 +99,53 @@ export class Queue {
         this.#want = "nothing";
         this.#watched = false;
         if (was === "nothing") {
-            const open = this.#operations.openOf("leave", "unlisten");
+            // What ends a watch does not end the membership that came meanwhile.
+            const open = this.#operations.openOf("leave", this.#member ? "leave" : "unlisten");
             if (open) {
                 open.ids.push(id);
+            } else if (this.#member) {
+                this.#operations.add({ kind: "leave", ids: [id] }, ctx);
             } else {
-                this.#operations.settle({ ids: [id] }, undefined, ctx);
+                this.#operations.tell([id], undefined, ctx);
             }
             return;
         }
         const unsent = this.#operations.unsentOf("join", "listen");
         unsent.forEach((op) => this.#operations.takeBack(op, ctx));
-        const isOpen = (kind: "join" | "listen") => !unsent[0] || this.#operations.openOf(kind);
+        const isOpen = (...kinds: ("join" | "listen" | "unlisten")[]) =>
+            !unsent[0] || this.#operations.openOf(...kinds);
         if (was === "join" && (this.#member || isOpen(was))) {
             this.#operations.add({ kind: "leave", ids: [id] }, ctx);
-        } else if (this.#line.up && (this.#cursor || isOpen("listen"))) {
-            this.#operations.ask({ kind: "unlisten", ids: [id] }, ctx);
+        } else if (this.#line.up && (this.#cursor || isOpen("listen", "unlisten"))) {
+            this.#operations.add({ kind: "unlisten", ids: [id] }, ctx);
         } else {
             this.#endWatch(ctx);
-            this.#operations.settle({ ids: [id] }, undefined, ctx);
+            this.#operations.tell([id], undefined, ctx);
         }
     }
 
     /** Ends a watch; a member keeps its stream. */
     unlisten(id: RequestId, ctx: Context): void {
-        if (this.#want === "join") {
-            this.#operations.settle({ ids: [id] }, undefined, ctx);
+        if (this.#want === "join" || (this.#want === "nothing" && this.#member)) {
+            this.#operations.tell([id], undefined, ctx);
         } else {
             this.leave(id, ctx);
         }
     }
 
     /** `send`, `set` and `history`. */
-    operate(op: NewOperation, ctx: Context): void {
+    operate(op: NewOperation & Pick<Operation, "ids">, ctx: Context): void {
         if (this.#want === "nothing") {
-            this.#operations.refuse(this.#operations.make(op), ctx);
-        } else if (op.kind === "history") {
-            this.#operations.ask(op, ctx);
+            this.#operations.refuse(op, ctx);
         } else {
-            this.#operations.addData(op, ctx);
+            this.#operations.add(op, ctx);
         }
     }
 
     // What the connection tells.
 
     offline(ctx: Context): void {
+        this.#left = undefined;
         this.#operations.offline();
         if (this.#operations.openOf("listen", "unlisten")?.kind === "unlisten") {
             this.#endWatch(ctx);
@@ -151,43 +155,26 @@ export class Queue {
     /** There is no connection, and the next hello does not name this queue. */
     #endWatch(ctx: Context): void {
         for (let op; (op = this.#operations.openOf("listen", "unlisten")); ) {
-            this.#operations.remove(op);
             this.#operations.settle(op, undefined, ctx);
         }
         this.#streamEnded("left", ctx);
     }
 
-    identityLost(ctx: Context): void {
-        this.#operations.identityLost(ctx);
-    }
-
     // What the server says of the stream.
 
     /** Returns what is wrong with the stream, or undefined. */
-    receive(frame: Extract<ServerFrame, { q: string }>, ctx: Context): string | undefined {
+    receive(frame: StreamFrame, ctx: Context): string | undefined {
         switch (frame.op) {
             case "joined":
                 return this.#onJoined(frame, ctx);
             case "reset":
                 return this.#onReset(frame, ctx);
-            case "msg":
-            case "state":
-            case "members":
-            case "mount":
-                return this.#onEvent(frame, ctx);
             case "left":
-                // What is on its way will be judged.
-                if (this.#want !== "nothing") {
-                    const open = this.#operations.openOf("join", "listen");
-                    this.#want = (open?.kind ?? "nothing") as Want;
-                }
+                this.#wantOnlyOpen();
                 this.#streamEnded(frame.why, ctx);
                 return undefined;
             default:
-                if (this.cursor) {
-                    ctx.out.push({ type: "stream", frame });
-                }
-                return undefined;
+                return this.#onEvent(frame, ctx);
         }
     }
 
@@ -196,7 +183,7 @@ export class Queue {
         if (!cursor) {
             return undefined; // The last of a stream that was left.
         }
-        if (frame.seq !== undefined) {
+        if ("seq" in frame && frame.seq !== undefined) {
             const prev = frame.prev ?? frame.seq - 1;
             if (prev !== cursor[1] || frame.seq <= prev) {
                 return `${this.name}: ${frame.op} at ${frame.seq} follows ${cursor}`;
@@ -213,27 +200,29 @@ export class Queue {
         if (older) {
             return older;
         }
-        const late = !answered && (frame.i !== undefined || !frame.member);
+        if (answered?.kind === "join") {
+            this.#operations.overtake(answered);
+        }
+        // The end of a watch may have been told already, with that of the queue.
+        const late = frame.member
+            ? !answered && frame.i !== undefined
+            : !answered || !this.#operations.openOf("leave", "unlisten");
         if (this.#want === "nothing" && late && !this.#inside) {
+            if (answered) {
+                this.#operations.settle(answered, undefined, ctx);
+            }
             this.#askOnce("unlisten", ctx);
             return undefined;
         }
-        if (this.#want !== "join" && !this.#operations.openOf("leave", "unlisten")) {
-            // The backend's doing, or the app is let in after all.
-            this.#watched ||= this.#want === "listen";
-            this.#want = frame.member ? "join" : "listen";
-        }
         const again = this.#cursor !== undefined && !answered;
         this.#lastJoined = frame;
+        this.#wantGranted();
         this.#standAt(frame.at);
         this.#inside = true;
         ctx.out.push({ type: "joined", q: this.name, frame, again });
         if (answered) {
-            if (answered.kind === "join") {
-                this.#operations.overtake(answered);
-            }
             this.#operations.remove(answered);
-            this.#operations.learnFrom(answered);
+            this.#operations.learnFrom(answered, "");
             if (this.#wantsIn(answered) && !frame.member) {
                 this.#joinAgain(answered, ctx);
             } else {
@@ -245,9 +234,23 @@ export class Queue {
         return undefined;
     }
 
+    /** What is not being ended stands: the backend's doing, or the app is in after all. */
+    #wantGranted(): void {
+        const ending = this.#operations.openOf("leave", "unlisten");
+        if (this.#lastJoined && this.#want !== "join" && !ending) {
+            this.#watched ||= this.#want === "listen";
+            this.#want = this.#member ? "join" : "listen";
+        }
+    }
+
     /** Is it a join that the app still wants? */
     #wantsIn(op: Operation): boolean {
         return op.kind === "join" && !op.withdrawn && this.#want === "join";
+    }
+
+    /** Is it a leave, and the backend has let the user in again, in a later life of the queue? */
+    #wantsOut(op: Operation): boolean {
+        return op.kind === "leave" && this.#want === "nothing" && this.#member && !op.late;
     }
 
     /** It was carried out, but the membership was lost again before the answer came. */
@@ -256,7 +259,7 @@ export class Queue {
         if (later) {
             later.ids.push(...op.ids);
         } else {
-            this.#operations.hold("", undefined, ctx);
+            this.#operations.hold(repeatMs, ctx);
             this.#operations.reissue(op);
         }
     }
@@ -280,15 +283,23 @@ export class Queue {
         this.#operations.bindTo(frame.at[0]);
         this.#stopStream();
         for (const leave of this.#operations.unsentOf("leave")) {
-            this.#operations.remove(leave);
             this.#operations.settle(leave, undefined, ctx);
         }
+        if (frame.why === "deleted") {
+            this.#wantOnlyOpen();
+        }
         if (frame.why === "deleted" || this.#want === "nothing") {
-            this.#want = "nothing";
             this.#streamEnded(frame.why, ctx);
         }
         this.#keepOn(ctx);
         return undefined;
+    }
+
+    /** What was granted has ended, by the server's will. What is on its way will be judged. */
+    #wantOnlyOpen(): void {
+        if (this.#want !== "nothing") {
+            this.#want = (this.#operations.openOf("join", "listen")?.kind ?? "nothing") as Want;
+        }
     }
 
     #standAt(at: Cursor): void {
@@ -336,7 +347,7 @@ export class Queue {
     /** `unlisten`: the server streams what nobody wants. */
     #askOnce(kind: "listen" | "unlisten", ctx: Context): void {
         if (!this.#operations.openOf(kind)) {
-            this.#operations.ask({ kind }, ctx);
+            this.#operations.add({ kind }, ctx);
         }
     }
 
@@ -356,15 +367,16 @@ export class Queue {
                 this.#onErr(op, frame, ctx);
                 break;
             case "retry":
+                this.#operations.putOff(op, frame.code, frame.after_ms ?? 0, ctx);
+                break;
             case "refused":
-                if (frame.op === "retry" || op.n === 0) {
-                    this.#onRetry(op, frame, ctx); // Also where there is no number to fill.
-                } else {
+                if (op.ids.length > 0) {
                     this.#onRefused(op, frame, ctx);
+                } else if (op.n === 0) {
+                    this.#operations.putOff(op, frame.code, repeatMs, ctx); // Our own wish.
                 }
                 break;
             case "history":
-                this.#operations.remove(op);
                 this.#operations.settle(op, frame.items, ctx);
                 this.#operations.progress(ctx);
         }
@@ -373,7 +385,10 @@ export class Queue {
     #onOk(op: Operation, frame: OkFrame, ctx: Context): void {
         this.#operations.learnFrom(op);
         this.#operations.remove(op);
-        if (op.kind === "leave" || op.kind === "unlisten") {
+        if (op.kind === "leave" && op.inc === this.#left?.inc && op.n < this.#left.n) {
+            this.#operations.settle(op, undefined, ctx);
+        } else if (op.kind === "leave" || op.kind === "unlisten") {
+            this.#left = op.kind === "leave" ? op : this.#left;
             this.#exited(op, ctx);
         } else if (op.kind === "send" || op.kind === "set") {
             this.#operations.settle(op, { seq: frame.seq }, ctx);
@@ -383,23 +398,24 @@ export class Queue {
             // A copy of a join's answer; or it was overtaken by its end.
             this.#operations.settle(op, this.#lastJoined, ctx);
         } else {
-            this.#operations.ask({ kind: "listen", ids: op.ids }, ctx);
+            this.#operations.add({ kind: "listen", ids: op.ids }, ctx);
         }
-        this.#operations.progress(ctx);
+        this.#endWaiting(ctx);
     }
 
     #onErr(op: Operation, frame: ErrFrame, ctx: Context): void {
         const { code } = frame;
         if (code === codes.expired) {
-            if (!this.#operations.unguess(op)) {
-                this.#expire(ctx);
-            }
-            this.#operations.flush(ctx);
+            this.#operations.expired(op, ctx);
             return;
         }
         this.#operations.learnFrom(op, code);
         this.#operations.remove(op);
-        if (op.kind === "leave" && op.late) {
+        const watches = this.#want === "listen" && this.#lastJoined && !this.#member;
+        const isLost = code === codes.gone && op.inc > 0;
+        if (isLost && (this.#wantsIn(op) || this.#wantsOut(op))) {
+            this.#operations.reissue(op);
+        } else if (op.kind === "leave" && (op.late || watches)) {
             this.#operations.settle(op, undefined, ctx);
         } else if (op.kind === "leave" && !op.withdrawn) {
             const streamed = this.#cursor !== undefined;
@@ -407,11 +423,9 @@ export class Queue {
             if (streamed && this.#want !== "listen") {
                 this.#askOnce("unlisten", ctx); // What it only listened to goes on.
             }
-        } else if (this.#wantsIn(op) && code === codes.gone && op.inc > 0) {
-            this.#operations.reissue(op);
         } else {
             const outcome = frame.outcome ?? (code === codes.gone ? "unknown" : "rejected");
-            this.#operations.fail(op, outcome, code, frame.message, ctx, frame.current);
+            this.#operations.fail(op, outcome, code, undefined, ctx, frame);
             if (!op.withdrawn) {
                 this.#onEntryFailed(op, code, ctx);
             }
@@ -420,54 +434,42 @@ export class Queue {
                 this.#keepOn(ctx);
             }
         }
+        this.#endWaiting(ctx);
+    }
+
+    /** What waited for an answer in vain waits no more. */
+    #endWaiting(ctx: Context): void {
         if (this.#want === "nothing" && !this.#cursor) {
-            this.#streamEnded(code, ctx); // What waited for this one waits in vain.
+            this.#streamEnded("left", ctx);
         }
         this.#operations.progress(ctx);
     }
 
-    #onRetry(op: Operation, frame: Pick<RetryFrame, "code" | "after_ms">, ctx: Context): void {
-        if (this.#operations.isStuck(op, frame.code)) {
-            this.#expire(ctx);
-        } else {
-            op.waits = op.n === 0;
-            this.#operations.hold(frame.code, frame.after_ms, ctx);
-        }
-    }
-
-    /** The queue has no record of this cid: no open number can be resolved any more. */
-    #expire(ctx: Context): void {
-        this.identityLost(ctx);
-        this.#line.renew();
-    }
-
     #onRefused(op: Operation, frame: RefusedFrame, ctx: Context): void {
-        // Another copy may be on its way: only the refusal of the only attempt is final.
-        if (op.tries !== 1 || frame.try !== 1) {
-            return;
-        }
         const told = { ...op };
-        const { kind } = op;
-        // Its number must not stay a hole: it becomes a no-op, whose result nobody waits for.
-        op.ids = [];
-        op.withdrawn = true;
-        this.#operations.transmit(op, ctx);
-        if (kind === "leave" && this.#want === "join") {
-            // A later join has the last word.
-            this.#operations.settle(told, undefined, ctx);
-        } else if (kind === "leave" || (kind === "join" && this.#want === "join")) {
-            // What the app wants is a state, not an event: the client tries again.
-            this.#operations.hold(frame.code, undefined, ctx);
-            this.#operations.reissue(told);
+        if (op.n === 0) {
+            this.#operations.remove(op);
+        } else if (op.tries === 1 && frame.try === 1) {
+            // Its number must not stay a hole: it becomes a no-op, whose result nobody waits for.
+            op.ids = [];
+            op.withdrawn = true;
+            this.#operations.transmit(op, ctx);
         } else {
-            this.#operations.fail(told, "rejected", frame.code, undefined, ctx);
+            return; // Another copy may be on its way.
         }
+        this.#operations.fail(told, "rejected", frame.code, undefined, ctx);
+        this.#onEntryFailed(told, frame.code, ctx);
+        this.#wantGranted();
+        this.#endWaiting(ctx);
     }
 
     /** A join or listen was rejected, which ends the app's wish. */
     #onEntryFailed(op: Operation, code: string, ctx: Context): void {
         if (this.#want !== op.kind || this.#operations.openOf(op.kind) || op.late) {
             return; // Not wanted any more, or a later one will tell, or has told.
+        }
+        if (op.kind === "join" && this.#member) {
+            return; // What was granted before still stands.
         }
         if (op.kind === "join" && this.#watched) {
             this.#want = "listen";

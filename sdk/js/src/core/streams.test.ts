@@ -125,14 +125,109 @@ describe("ended and begun in one breath", () => {
         expect(bench.written()).toMatchObject([{ op: "join", n: 3 }, { op: "leave", n: 4 }]);
     });
 
-    test("a leave that was refused is not forgotten for a listen behind it", () => {
+    test("a leave ends a membership that came behind it, in a later life", () => {
+        const bench = Bench.joined([7, 20]);
+        const leave = bench.ask("leave");
+        reconnect(bench);
+        bench.receive({ op: "reset", q: room, at: [8, 1], why: "gone" }, joined([8, 1]));
+        bench.written();
+        bench.receive({ op: "err", i: 2, code: "M2010" });
+        expect(bench.outcome(leave)).toBe("open");
+        expect(bench.written()).toMatchObject([{ op: "leave", n: 1, inc: 8 }]);
+        bench.receive({ op: "ok", i: 3, seq: 2 });
+        expect(bench.outcome(leave)).toBe("ok");
+        expect(bench.all("left").map(({ why }) => why)).toEqual(["gone", "left"]);
+    });
+
+    test("a leave ends the membership that came while a watch was ended", () => {
+        const bench = listening();
+        const unlisten = bench.ask("unlisten");
+        bench.receive(joined([7, 21]));
+        const leave = bench.ask("leave");
+        const keep = bench.ask("unlisten");
+        expect(ops(bench)).toEqual(["unlisten", "leave"]);
+        bench.receive({ op: "ok", i: 2 });
+        expect([bench.outcome(unlisten), bench.outcome(keep)]).toEqual(["ok", "ok"]);
+        expect(bench.outcome(leave)).toBe("open");
+        bench.receive({ op: "ok", i: 3, seq: 22 });
+        expect(bench.outcome(leave)).toBe("ok");
+        expect(bench.all("left")).toHaveLength(1);
+    });
+
+    test("a listen that is answered behind the queue's end begins nothing", () => {
+        const bench = Bench.online();
+        bench.receive(joined([8, 1]));
+        bench.send("number 1 goes alone");
+        bench.ask("leave");
+        const listen = bench.ask("listen");
+        bench.ask("join");
+        const leave = bench.ask("leave");
+        expect(ops(bench)).toEqual(["send", "listen"]);
+        bench.receive({ op: "reset", q: room, at: [8, 1], why: "gone" });
+        expect(bench.outcome(leave)).toBe("ok");
+        expect(bench.all("left")).toHaveLength(1);
+        bench.receive(watching([9, 0], 3));
+        expect(bench.outcome(listen)).toBe("ok");
+        expect(bench.all("joined")).toHaveLength(1);
+        expect(ops(bench)).toEqual(["unlisten"]);
+    });
+
+    test("an older leave that is answered late ends nothing that began since", () => {
         const bench = Bench.joined();
         bench.ask("leave");
+        bench.ask("join");
+        bench.ask("leave");
+        bench.receive({ op: "ok", i: 4, seq: 23 }, joined([7, 24]));
+        expect(bench.all("left")).toHaveLength(1);
+        bench.receive({ op: "ok", i: 2, seq: 21 }, chat(25));
+        expect(bench.all("left")).toHaveLength(1);
+        expect(bench.all("stream")).toHaveLength(1);
+    });
+
+    test("the end of a queue does not end the join that is on its way", () => {
+        const bench = Bench.joined();
+        bench.ask("leave");
+        const join = bench.ask("join");
+        bench.receive({ op: "reset", q: room, at: [7, 21], why: "deleted" });
+        expect(bench.last("left").why).toBe("deleted");
+        const send = bench.send("hi");
+        bench.receive({ op: "ok", i: 2, seq: 21 }, joined([8, 1], { i: 3 }));
+        expect(bench.outcome(join)).toBe("ok");
+        expect(bench.outcome(send)).toBe("open");
+        expect(bench.written().at(-1)).toMatchObject({ op: "send", inc: 8 });
+    });
+
+    test("what waits for a join that its leave has overtaken ends with it", () => {
+        const bench = Bench.joined();
+        bench.receive({ op: "left", q: room, why: "kicked" });
+        const join = bench.ask("join");
+        const send = bench.send("hi");
+        const leave = bench.ask("leave");
+        expect(ops(bench)).toEqual(["join", "leave"]);
+        bench.receive({ op: "ok", i: 4, seq: 23 }, { op: "ok", i: 2, seq: 22 });
+        expect([bench.outcome(join), bench.outcome(leave)]).toEqual(["ok", "ok"]);
+        expect(bench.outcome(send)).toBe("not-sent M2003");
+    });
+
+    test("an unlisten that was turned away goes again, whatever was wished meanwhile", () => {
+        const bench = Bench.online();
+        bench.receive(watching([7, 20]), { op: "retry", i: 1, code: "M2022", after_ms: 100 });
         bench.ask("listen");
-        bench.receive({ op: "refused", i: 2, try: 1, code: "M2023" });
-        bench.receive({ op: "err", i: 2, code: "M2006" }, joined([7, 20], { i: 3 }));
-        bench.pass(3000);
-        expect(bench.written().at(-1)).toMatchObject({ op: "leave", n: 3 });
+        bench.ask("leave");
+        bench.written();
+        bench.pass(100);
+        expect(ops(bench)[0]).toBe("unlisten");
+    });
+
+    test("a watch goes on where the leave before it turns out to be of nobody", () => {
+        const bench = Bench.joined();
+        const leave = bench.ask("leave");
+        bench.ask("listen");
+        bench.receive(watching([7, 21], 3), { op: "err", i: 2, code: "M2003" }, chat(22));
+        expect(bench.outcome(leave)).toBe("ok");
+        expect(ops(bench)).toEqual(["leave", "listen"]);
+        expect(bench.all("left")).toEqual([]);
+        expect(bench.all("stream")).toHaveLength(1);
     });
 
     test("a join that was kicked on its way waits for the join behind it", () => {
