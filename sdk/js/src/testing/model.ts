@@ -32,7 +32,7 @@ interface Follower {
     i: number | undefined;
     since: Cursor | undefined;
     /** The life of the queue that it has just joined. */
-    joined?: number;
+    joined?: number | undefined;
 }
 
 interface Link {
@@ -205,7 +205,16 @@ export class Model {
                 this.#take(link, JSON.parse(text));
             }
             if (link.warmAt <= now) {
-                link.awaiting.splice(0).forEach((follower) => this.#serve(link, follower));
+                // Who joined an earlier life comes last: that must not end what others are given.
+                const isOf = (earlier: boolean) => (follower: Follower) =>
+                    this.#isEarlier(follower) === earlier;
+                const waiting = link.awaiting.splice(0);
+                if (link.following && this.#exists && waiting.some(isOf(true))) {
+                    link.following.member = this.member; // Else a listen would be told so.
+                }
+                [...waiting.filter(isOf(false)), ...waiting.filter(isOf(true))].forEach(
+                    (follower) => this.#serve(link, follower),
+                );
             }
             if (!link.cut && this.#chance("cut", 0.05)) {
                 this.#close(link, 1006); // The wire is cut; answers on their way are lost.
@@ -271,19 +280,31 @@ export class Model {
         }
         if (this.#chance("kick", 0.03) && this.member) {
             this.#leave("kicked");
-            for (const link of this.#following) {
-                this.#unfollow(link);
-                this.#tell(link, { op: "left", q: room, why: "kicked" });
-            }
+            this.#passToCurrent((link) => {
+                if (link.following) {
+                    this.#unfollow(link);
+                    this.#tell(link, { op: "left", q: room, why: "kicked" });
+                }
+            });
         }
         if (this.#chance("letIn", 0.03) && this.#exists && !this.member) {
             this.#enter();
-            const current = this.#links
-                .filter(({ greeted, resolving, cut }) => greeted && !resolving && !cut)
-                .at(-1);
-            if (current) {
-                this.#follow(current, true, { i: undefined, since: undefined });
-            }
+            const inc = this.#inc;
+            this.#passToCurrent((link) => {
+                if (inc === this.#inc) {
+                    this.#follow(link, true, { i: undefined, since: undefined });
+                }
+            });
+        }
+    }
+
+    /** What the backend did takes the way of joins and leaves, behind those before it. */
+    #passToCurrent(arrive: (link: Link) => void): void {
+        const current = this.#links
+            .filter(({ greeted, resolving, cut }) => greeted && !resolving && !cut)
+            .at(-1);
+        if (current) {
+            this.#pass(current, () => arrive(current));
         }
     }
 
@@ -398,20 +419,28 @@ export class Model {
     /** Starts the stream of the room: what was missed, then where it stands. */
     #serve(link: Link, { i, since, joined }: Follower): void {
         const { following } = link;
-        if (!following) {
-            this.#answerOvertaken(link, [i]); // It has changed its mind.
+        const isEarlier = this.#exists && this.#isEarlier({ joined });
+        if (following && isEarlier) {
+            following.member = this.member;
+        }
+        if (!following || (isEarlier && following.live)) {
+            // Another one was refused, and with it the stream; or it goes on in the present life.
+            if (i !== undefined) {
+                this.#tell(link, { op: "err", i, code: "M2010" });
+            }
             return;
         }
-        const isGone = !this.#exists || (joined ?? this.#inc) < this.#inc;
+        const isGone = !this.#exists || isEarlier;
         if (isGone || (!following.member && this.#chance("rejection"))) {
-            const code = isGone ? (following.member ? "M2010" : "M2002") : "M2004";
+            const isLost = isEarlier || following.member;
+            const code = isGone ? (isLost ? "M2010" : "M2002") : "M2004";
             link.following = undefined;
-            this.#tell(
-                link,
-                i === undefined
-                    ? { op: "reset", q: room, at: [0, 0], why: "gone" }
-                    : { op: "err", i, code },
-            );
+            if (i !== undefined) {
+                this.#tell(link, { op: "err", i, code });
+            }
+            if (i === undefined || following.live) {
+                this.#tell(link, { op: "reset", q: room, at: [0, 0], why: "gone" });
+            }
             return;
         }
         const [inc, seq] = since ? (following.live ? this.at : since) : [0, 0];
@@ -446,6 +475,10 @@ export class Model {
             resume: { chat: resume, scores: since ? "snapshot" : "fresh" },
             ...content,
         });
+    }
+
+    #isEarlier({ joined }: Pick<Follower, "joined">): boolean {
+        return joined !== undefined && joined < this.#inc;
     }
 
     #unfollow(link: Link): void {
