@@ -247,7 +247,7 @@ export class Client {
         try {
             const token = typeof this.#token === "function" ? await this.#token() : this.#token;
             if (typeof token !== "string" || token === "") {
-                throw new TypeError("it returned no token");
+                throw new TypeError("no token");
             }
             this.#dispatch({ type: "token", request, token, livesMs: lifeOf(token) });
         } catch (error) {
@@ -331,7 +331,7 @@ export function connect(
     }
     const constructor_ = options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor);
     if (constructor_ === undefined) {
-        throw new TypeError("no WebSocket here: pass that of ws in the options");
+        throw new TypeError("no WebSocket here: pass that of ws");
     }
     return new Client(list, options, constructor_, ready);
 }

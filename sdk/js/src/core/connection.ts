@@ -234,7 +234,7 @@ export class Connection {
         }
         const failed = event.type === "tokenFailed" && event.request === this.#tokenRequest;
         if (failed || (event.type === "tick" && ctx.now >= this.#deadline_)) {
-            const why = failed ? event.message : "no answer";
+            const why = failed ? event.message : "no answer in time";
             this.#tokenRequest++;
             const message = `the token function failed: ${why}`;
             return this.#again({ code: codes.notConnected, message }, 0, ctx);
@@ -564,25 +564,21 @@ export class Connection {
     #report(ctx: Context): void {
         const status = this.#status(ctx);
         const last = this.#reported;
-        if (
-            status.state !== last?.state ||
-            status.reason !== last.reason ||
-            (status.retryInMs !== undefined && last.retryInMs === undefined)
-        ) {
+        if (status.state !== last?.state || status.reason !== last.reason) {
             this.#reported = status;
             ctx.out.push({ type: "status", status });
         }
     }
 
     #status(ctx: Context): Status {
-        const reason = this.#reason && { reason: this.#reason };
+        const reason = this.#reason;
         if (this.#state === "closed" || this.#purpose === "resolve") {
-            return { state: "closed", ...reason };
+            return { state: "closed", reason };
         }
         if (this.#state === "waiting") {
-            return { state: "offline", ...reason, retryInMs: this.#deadline_ - ctx.now };
+            return { state: "offline", reason, retryInMs: this.#deadline_ - ctx.now };
         }
         const trying: StatusState = this.sessionNumber === undefined ? "connecting" : "resuming";
-        return { state: this.#state === "up" ? "online" : trying, ...reason };
+        return { state: this.#state === "up" ? "online" : trying, reason };
     }
 }

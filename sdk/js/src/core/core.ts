@@ -97,7 +97,7 @@ export class Core implements Session, Line {
         }
         const size = new TextEncoder().encode(event.d).length;
         if (size > frameBytesMax - headBytes) {
-            return [codes.tooBig, `${size} bytes are too many for a frame`];
+            return [codes.tooBig, `${size} bytes are too many`];
         }
         // Values replace each other; their own bound only stops a flood of different keys.
         const isValue = event.type === "set" && event.fields.if === undefined;

@@ -202,6 +202,8 @@ class World {
         this.#trace("?", type);
         if (type === "join" || (type === "listen" && this.wish === "nothing")) {
             this.wish = type;
+        } else if (type === "unlisten" && this.view.joined?.member) {
+            this.wish = "join"; // The backend's doing: a member keeps its stream.
         } else if (type === "leave" || (type === "unlisten" && this.wish === "listen")) {
             this.#wishBefore = this.wish === "nothing" ? this.#wishBefore : this.wish;
             this.wish = "nothing";

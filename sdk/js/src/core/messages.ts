@@ -76,7 +76,7 @@ export type StatusState = "connecting" | "online" | "resuming" | "offline" | "cl
  */
 export interface Status {
     readonly state: StatusState;
-    readonly reason?: { readonly code: string; readonly message: string };
+    readonly reason?: { readonly code: string; readonly message: string } | undefined;
     readonly retryInMs?: number;
 }
 

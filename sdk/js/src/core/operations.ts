@@ -96,8 +96,8 @@ export class Operations {
     }
 
     get deadline(): number {
-        const expires = Math.min(...this.#unsent.map((op) => op.expiresAt));
-        return this.#line.up ? Math.min(expires, this.#repeatAt) : expires;
+        const expires = this.#unsent.map((op) => op.expiresAt);
+        return Math.min(this.#line.up ? this.#repeatAt : Infinity, ...expires);
     }
 
     get #unsent(): Operation[] {
@@ -250,7 +250,7 @@ export class Operations {
             if ((op.kind === "join" || op.kind === "leave") && !op.withdrawn) {
                 this.reissue(op);
             } else {
-                this.fail(op, "unknown", codes.expired, "this client is forgotten", ctx);
+                this.fail(op, "unknown", codes.expired, "the client is forgotten", ctx);
             }
         }
     }
@@ -390,11 +390,10 @@ export class Operations {
                 this.stream === "none"
                     ? this.#waiting.find(({ kind }) => kind === "join" || kind === "leave")
                     : this.#waiting[0];
-            const leaves = op?.kind === "leave";
-            if (!op || (leaves && this.#mustWait(op))) {
+            if (!op || (op.kind === "leave" && this.#mustWait(op))) {
                 return;
             }
-            if (leaves && this.#inc === 0 && !this.#isBinding()) {
+            if (op.kind === "leave" && this.#inc === 0 && !this.#isBinding()) {
                 this.#onNothingToLeave(op, ctx);
                 continue;
             }
@@ -418,13 +417,15 @@ export class Operations {
 
     /**
      * Of `listen` and what ends it each waits for the one before: without a number, one that was
-     * turned away would be sent again behind the later one, and undo it.
+     * turned away would be sent again behind the later one, and undo it. An unlisten waits for what
+     * a resume brings, too: it does not end the stream of a member.
      */
     #mustWait({ kind, order }: Operation): boolean {
         const other = kind === "listen" ? "unlisten" : "listen";
         return kind === "history"
             ? this.stream !== "live"
-            : this.#asks.some((op) => op.order < order && op.kind === other);
+            : (kind === "unlisten" && this.stream === "resuming") ||
+                  this.#asks.some((op) => op.order < order && op.kind === other);
     }
 
     /** A join to the present life is under way; its answer tells which one that is. */

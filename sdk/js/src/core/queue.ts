@@ -172,6 +172,7 @@ export class Queue {
             case "left":
                 this.#wantOnlyOpen();
                 this.#streamEnded(frame.why, ctx);
+                this.#operations.flush(ctx);
                 return undefined;
             default:
                 return this.#onEvent(frame, ctx);
@@ -268,31 +269,34 @@ export class Queue {
         if (!this.#cursor) {
             return undefined;
         }
-        const ends = frame.why === "gone" || frame.why === "deleted";
         const older = this.#older(frame);
         if (frame.at[0] > 0 && frame.why !== "unknown" && older) {
             return older;
         }
         ctx.out.push({ type: "stream", frame });
-        if (!ends) {
+        if (frame.why === "gone" || frame.why === "deleted") {
+            this.#onEnd(frame, ctx);
+        } else {
             this.#standAt(frame.at);
-            this.#operations.flush(ctx);
-            return undefined;
         }
-        // Membership and stream have ended; where the queue lives on, `joined` follows.
-        this.#operations.bindTo(frame.at[0]);
+        this.#operations.flush(ctx);
+        return undefined;
+    }
+
+    /** Membership and stream have ended; where the queue lives on, `joined` follows. */
+    #onEnd({ at, why }: ResetFrame, ctx: Context): void {
+        this.#operations.bindTo(at[0]);
         this.#stopStream();
         for (const leave of this.#operations.unsentOf("leave")) {
             this.#operations.settle(leave, undefined, ctx);
         }
-        if (frame.why === "deleted") {
+        if (why === "deleted") {
             this.#wantOnlyOpen();
         }
-        if (frame.why === "deleted" || this.#want === "nothing") {
-            this.#streamEnded(frame.why, ctx);
+        if (why === "deleted" || this.#want === "nothing") {
+            this.#streamEnded(why, ctx);
         }
         this.#keepOn(ctx);
-        return undefined;
     }
 
     /** What was granted has ended, by the server's will. What is on its way will be judged. */
@@ -413,9 +417,10 @@ export class Queue {
         this.#operations.remove(op);
         const watches = this.#want === "listen" && this.#lastJoined && !this.#member;
         const isLost = code === codes.gone && op.inc > 0;
+        const isOver = isLost && this.#cursor && this.#cursor[0] !== op.inc;
         if (isLost && (this.#wantsIn(op) || this.#wantsOut(op))) {
             this.#operations.reissue(op);
-        } else if (op.kind === "leave" && (op.late || watches)) {
+        } else if (op.kind === "leave" && (op.late || watches || isOver)) {
             this.#operations.settle(op, undefined, ctx);
         } else if (op.kind === "leave" && !op.withdrawn) {
             const streamed = this.#cursor !== undefined;
@@ -429,7 +434,7 @@ export class Queue {
             if (!op.withdrawn) {
                 this.#onEntryFailed(op, code, ctx);
             }
-            if (code === codes.notMember && this.#member && op.inc === this.#cursor?.[0]) {
+            if (code === codes.notMember && this.#member && !op.late && op.inc === this.#cursor?.[0]) {
                 this.#lastJoined = undefined; // It was lost unseen.
                 this.#keepOn(ctx);
             }

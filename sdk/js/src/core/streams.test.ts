@@ -219,6 +219,42 @@ describe("ended and begun in one breath", () => {
         expect(ops(bench)[0]).toBe("unlisten");
     });
 
+    test("an unlisten waits for what a resume brings, as it does not end a member's stream", () => {
+        const bench = listening();
+        bench.ask("unlisten");
+        bench.receive(joined([7, 21])); // By the backend.
+        bench.ask("listen");
+        bench.written();
+        reconnect(bench);
+        expect(ops(bench)).toEqual(["hello"]);
+        bench.receive(watching([7, 24])); // And is no member any more.
+        expect(ops(bench)).toEqual(["unlisten"]);
+    });
+
+    test("what was decided before a join was answered says nothing of the membership", () => {
+        const bench = Bench.joined();
+        const send = bench.send("hi");
+        bench.ask("leave");
+        bench.ask("join");
+        bench.receive({ op: "ok", i: 3, seq: 21 }, joined([7, 22], { i: 4 }));
+        bench.written();
+        bench.receive({ op: "err", i: 2, code: "M2003" });
+        expect(bench.outcome(send)).toBe("rejected M2003");
+        expect(ops(bench)).toEqual([]);
+    });
+
+    test("a leave of an earlier life does not end the stream of this one", () => {
+        const bench = Bench.joined([7, 20]);
+        const leave = bench.ask("leave");
+        bench.ask("join");
+        bench.receive({ op: "reset", q: room, at: [7, 20], why: "gone" }, joined([8, 1]));
+        bench.receive({ op: "err", i: 2, code: "M2010" }, chat(2));
+        expect(bench.outcome(leave)).toBe("ok");
+        expect(bench.all("left")).toEqual([]);
+        expect(bench.all("stream")).toHaveLength(2); // The reset, too.
+        expect(ops(bench)).not.toContain("unlisten");
+    });
+
     test("a watch goes on where the leave before it turns out to be of nobody", () => {
         const bench = Bench.joined();
         const leave = bench.ask("leave");
