@@ -211,6 +211,20 @@ test("a user is told something, and sent away", async () => {
     expect((await ask("GET", "/v1/users/told")).json?.online).not.toBe(true);
 });
 
+test("the log tells who changed a queue, and who was refused", async () => {
+    const room = freshRoom();
+    const line = (id: string, said: string) =>
+        server.lines.next((each) => each.includes(` ${id}: `) && each.includes(said), `${id} ${said}`);
+    await demand(server, "PUT", at(room));
+    expect(await line("admin_change", `path=${at(room)}`)).toMatch(
+        / info admin_change: .* key=own peer=127\.0\.0\.1 method=PUT /,
+    );
+    expect((await ask("GET", at(room), { key: "not-the-key" })).status).toBe(401);
+    expect(await line("admin_refused", `path=${at(room)}`)).toMatch(
+        / warning admin_refused: .* peer=127\.0\.0\.1 method=GET .* detail="no such key"/,
+    );
+});
+
 test("a batch does line after line and answers each", async () => {
     const room = freshRoom();
     const lines = [

@@ -277,6 +277,7 @@ test("an occupied port is named, for clients as for the admin API, and who has i
         const { code, out, err } = await muster([...words]);
         expect({ code, out }).toEqual({ code: 1, out: "" });
         expect(err).toMatch(new RegExp(`${address.replace(":", "\\D+")}: .*M9002`));
+        expect(err).toMatch(new RegExp(` error cannot_listen: .*reason=".*${address.replace(":", "\\D+")}`));
         expect(err).not.toMatch(/ up: /);
     }
     await Peer.login(server, "still-served");

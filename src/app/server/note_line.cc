@@ -1,6 +1,7 @@
 #include "app/server/note_line.h"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -77,6 +78,29 @@ void NoteLines::take(const ShardNote& noted, Instant now) {
     fields.emplace_back("detail", note.detail);
     const NoteLine line = line_of(note.kind);
     write_(line.event, line.text, fields);
+}
+
+void NoteLines::take(const ShardTrouble& trouble) const {
+    const LogField shard{"shard", trouble.shard.value};
+    switch (trouble.kind) {
+        case ShardTrouble::Kind::accept_paused:
+            write_(LogEvent::accept_paused, "New connections wait",
+                   std::array{shard, LogField{"reason", trouble.why}});
+            break;
+        case ShardTrouble::Kind::accept_resumed:
+            write_(LogEvent::accept_resumed, "New connections are accepted again",
+                   std::array{shard});
+            break;
+        case ShardTrouble::Kind::channel_full:
+            write_(LogEvent::channel_full, "Another shard does not keep up",
+                   std::array{shard, LogField{"count", trouble.count}});
+            break;
+        case ShardTrouble::Kind::late:
+            write_(LogEvent::shard_late, "A shard came late",
+                   std::array{shard,
+                              LogField{"late_ms", trouble.late_by / std::chrono::milliseconds{1}}});
+            break;
+    }
 }
 
 void NoteLines::time_passed(Instant now) {

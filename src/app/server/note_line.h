@@ -14,7 +14,7 @@
 
 namespace muster::server {
 
-/// Makes lines of the log from what gateways have to say.
+/// Makes lines of the log from what gateways have to say, and shards of themselves.
 ///
 /// A crowd that is asked to come back later is one line at once and then, while it lasts, one line
 /// a second for each reason, with how many clients it was since the last one.
@@ -32,6 +32,7 @@ public:
     explicit NoteLines(Write write) : write_(std::move(write)) {}
 
     void take(const ShardNote& noted, Instant now);
+    void take(const ShardTrouble& trouble) const;
 
     /// Tells what is due. To be called once a second or so, and with Instant::max() at the end.
     void time_passed(Instant now);

@@ -88,5 +88,18 @@ TEST_CASE("the line of a slow client names queue, mount and limit") {
                                    "detail=more than 256 messages wait"});
 }
 
+TEST_CASE("what a shard says of itself is a line of its own kind") {
+    Bench bench;
+    using Trouble = ShardTrouble;
+    bench.notes.take(Trouble{ShardId{1}, Trouble::Kind::accept_paused, "no descriptors", 0, {}});
+    bench.notes.take(Trouble{ShardId{1}, Trouble::Kind::accept_resumed, {}, 0, {}});
+    bench.notes.take(Trouble{ShardId{2}, Trouble::Kind::channel_full, {}, 17, {}});
+    bench.notes.take(Trouble{ShardId{3}, Trouble::Kind::late, {}, 0, 40s});
+    CHECK(bench.lines == std::vector<std::string>{"accept_paused shard=1 reason=no descriptors",
+                                                  "accept_resumed shard=1",
+                                                  "channel_full shard=2 count=17",
+                                                  "shard_late shard=3 late_ms=40000"});
+}
+
 }  // namespace
 }  // namespace muster::server

@@ -224,6 +224,37 @@ std::string dev_greeting(std::string_view program, const std::string& client,
         client, for_shell(program), is_usual ? "" : " --server " + client, admin);
 }
 
+constexpr auto log_patience = std::chrono::milliseconds{500};
+
+// The last line of a server that cannot begin.
+void say_cannot_listen(const Error& error, observe::LogWriter& log) {
+    if (error.code == ErrorCode::cannot_listen) {
+        log.write(observe::LogEvent::cannot_listen, "Muster cannot begin",
+                  {{"reason", error.detail}});
+        log.finish(log_patience);
+    }
+}
+
+void write_notice(const admin::Notice& notice, observe::LogWriter& log) {
+    std::vector<observe::LogField> fields;
+    if (!notice.key.empty()) {
+        fields.emplace_back("key", notice.key);
+    }
+    fields.emplace_back("peer", notice.peer);
+    fields.emplace_back("method", notice.method);
+    fields.emplace_back("path", notice.path);
+    switch (notice.kind) {
+        case admin::Notice::Kind::refused:
+            fields.emplace_back("detail", notice.detail);
+            log.write(observe::LogEvent::admin_refused, "An admin request was refused", fields);
+            break;
+        case admin::Notice::Kind::changed:
+            log.write(observe::LogEvent::admin_change, "An admin request changed something",
+                      fields);
+            break;
+    }
+}
+
 /// Where the server really listens.
 struct Addresses {
     std::string client;
@@ -254,9 +285,14 @@ void say_up(const app::Settings& settings, const coord::DataFolder& folder,
 Result<void> serve(const app::Settings& settings, std::string_view program) {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // A file at its limit is an error of the write, not the end.
-    // The port first: a server that finds it taken must not have touched the data folder.
+    auto log = observe::LogWriter::open(settings.log.target, settings.log.level);
+    if (!log) {
+        return tl::unexpected(log.error());
+    }
+    // The port before all else: a server that finds it taken must not have touched the data folder.
     auto listeners = listen_for_clients(settings);
     if (!listeners) {
+        say_cannot_listen(listeners.error(), *log);
         return tl::unexpected(listeners.error());
     }
     const auto folder = coord::DataFolder::open(settings.data.folder);
@@ -267,10 +303,6 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     auto site = make_site(settings, keys);
     if (!site) {
         return tl::unexpected(site.error());
-    }
-    auto log = observe::LogWriter::open(settings.log.target, settings.log.level);
-    if (!log) {
-        return tl::unexpected(log.error());
     }
     auto recordings = Recordings::begin(settings, keys, folder->path);
     if (!recordings) {
@@ -287,13 +319,15 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
     Switchboard switchboard(shard_count);
     ServiceSite service_site(switchboard, (*site)->placement, settings.queue.payload_bytes_max);
     boost::asio::io_context io(1);
-    admin::Api api(service_site, gate_settings(settings, *folder));
+    admin::Api api(service_site, gate_settings(settings, *folder),
+                   [&](const admin::Notice& notice) { write_notice(notice, *log); });
     auto admin_server =
         admin::HttpServer::listen(io, admin_settings(settings),
                                   [&api](const admin::Request& request, admin::Respond respond) {
                                       api.handle(request, std::move(respond));
                                   });
     if (!admin_server) {
+        say_cannot_listen(admin_server.error(), *log);
         return tl::unexpected(admin_server.error());
     }
 
@@ -314,6 +348,7 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
         [&](auto event, auto text, auto fields) { log->write(event, text, fields); });
     service_site.on_note(
         [&](const ShardNote& noted) { note_lines.take(noted, runtime::monotonic_now()); });
+    service_site.on_trouble([&](const ShardTrouble& trouble) { note_lines.take(trouble); });
     Service service(io, switchboard, service_site, *log, note_lines);
     for (const auto& shard : *shards) {
         shard->start();
@@ -345,7 +380,7 @@ Result<void> serve(const app::Settings& settings, std::string_view program) {
                    {{"folder", recordings->folder().string()}});
     }
     log->write(observe::LogEvent::down, "Muster has stopped");
-    log->finish(std::chrono::milliseconds{500});
+    log->finish(log_patience);
     if (!std::all_of(shards->begin(), shards->end(),
                      [](const auto& shard) { return shard->has_let_go_of_disk(); })) {
         // A thread waits for the disk, and what it works on may neither go away before it nor be

@@ -136,6 +136,10 @@ void ServiceSite::take(FromShard item) {
         if (then_noted_) {
             then_noted_(*noted);
         }
+    } else if (const auto* trouble = std::get_if<ShardTrouble>(&item)) {
+        if (then_troubled_) {
+            then_troubled_(*trouble);
+        }
     } else if (const auto* failed = std::get_if<RecordingFailed>(&item)) {
         if (then_recording_failed_) {
             then_recording_failed_(*failed);

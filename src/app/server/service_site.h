@@ -63,6 +63,11 @@ public:
     /// `then` is called with what a gateway has to say in the log.
     void on_note(std::function<void(const ShardNote&)> then) { then_noted_ = std::move(then); }
 
+    /// `then` is called with what a shard has to say there of itself.
+    void on_trouble(std::function<void(const ShardTrouble&)> then) {
+        then_troubled_ = std::move(then);
+    }
+
     /// Takes what the shards have sent. To be called when the service's bell was rung.
     void take_from_shards(Instant now);
 
@@ -121,6 +126,7 @@ private:
     std::function<void()> then_stopped_;
     std::function<void(const RecordingFailed&)> then_recording_failed_;
     std::function<void(const ShardNote&)> then_noted_;
+    std::function<void(const ShardTrouble&)> then_troubled_;
 };
 
 /// The metrics page: what all shards have counted, under the names of docs/reference/metrics.md.

@@ -1,5 +1,6 @@
 #include "app/server/shard_thread.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -43,7 +44,8 @@ ShardThread::ShardThread(const ShardSettings& settings, std::shared_ptr<const ro
       machine_(settings.shard, std::move(site), settings.seed),
       sockets_(poller_, std::move(listener), settings.sockets,
                [this](const gateway::Event& event) { machine_.step(event); }),
-      post_(switchboard, settings.shard) {
+      post_(switchboard, settings.shard),
+      troubles_(settings.shard) {
     poller_.add(switchboard_.bell_of(settings.shard).fd(), EPOLLIN, doorbell_token);
     start_recording();
 }
@@ -80,7 +82,24 @@ void ShardThread::turn() {
     sockets_.flush(machine_.outputs, now_);
     look_after_recording();
     look_after_end();
+    look_after_troubles();
     carry_off();
+}
+
+// Late is who slept too long, as the whole machine may have, or took too long over one turn.
+void ShardThread::look_after_troubles() {
+    late_by_ =
+        std::max({late_by_, now_ - std::min(due_at_, now_), runtime::monotonic_now() - now_});
+    if (!post_.service_has_all()) {
+        return;
+    }
+    const ShardTroubles::Seen seen{.accept_pauses = sockets_.accept_pauses(),
+                                   .pause_reason = sockets_.pause_reason(),
+                                   .ops_refused = ops_refused_,
+                                   .late_by = std::exchange(late_by_, Duration{})};
+    for (const ShardTrouble& trouble : troubles_.look(seen, now_)) {
+        post_.send(FromShard{trouble});
+    }
 }
 
 // Clients of other shards may still ask for what is here.
@@ -145,7 +164,9 @@ void ShardThread::end_recording() {
 std::span<const epoll_event> ShardThread::sleep() {
     runtime::Doorbell& bell = switchboard_.bell_of(settings_.shard);
     auto timeout = time_to_sleep();
+    due_at_ = Instant::max();
     if (timeout != Duration::zero()) {
+        due_at_ = timeout ? runtime::monotonic_now() + *timeout : Instant::max();
         bell.about_to_sleep();
         if (!channels_empty()) {
             timeout = Duration::zero();
@@ -192,7 +213,7 @@ std::optional<Duration> ShardThread::time_to_sleep() {
         return Duration::zero();
     }
     std::optional<Instant> next = stops_by_;
-    for (const auto& wake : {machine_.next_wake(), sockets_.next_wake()}) {
+    for (const auto& wake : {machine_.next_wake(), sockets_.next_wake(), troubles_.next_wake()}) {
         if (wake && (!next || *wake < *next)) {
             next = wake;
         }

@@ -11,6 +11,7 @@
 
 #include "app/roles/shard_machine.h"
 #include "app/server/shard_post.h"
+#include "app/server/shard_troubles.h"
 #include "app/server/switchboard.h"
 #include "base/ids.h"
 #include "base/time.h"
@@ -87,6 +88,7 @@ private:
     void start_recording();
     void tell_notes();
     void look_after_recording();
+    void look_after_troubles();
     void look_after_end();
     void end_recording();
 
@@ -102,6 +104,9 @@ private:
     Instant now_{};
     std::uint64_t turns_ = 0;
     std::uint64_t ops_refused_ = 0;
+    ShardTroubles troubles_;
+    Instant due_at_ = Instant::max();  // When the sleep that has just ended should have.
+    Duration late_by_{};               // The most since the log was told.
     std::optional<Instant> stops_by_;
     bool has_said_drained_ = false;
     bool has_to_end_ = false;

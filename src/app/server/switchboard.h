@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/name.h"
+#include "base/time.h"
 #include "core/actor/messages.h"
 #include "core/gateway/messages.h"
 #include "core/gateway/slow_readers.h"
@@ -74,8 +76,23 @@ struct ShardNote {
     std::string peer;  ///< the client's address; empty where it is gone
 };
 
-using FromShard = std::variant<actor::Message, ShardReport, NamesReport, ShardNote, RecordingFailed,
-                               ShardDrained, ShardStopped>;
+/// What a shard has to say in the log of itself.
+struct ShardTrouble {
+    enum class Kind : std::uint8_t {
+        accept_paused,  ///< `why`
+        accept_resumed,
+        channel_full,  ///< `count` ops were refused since the last time
+        late,          ///< `late_by`
+    };
+    ShardId shard;
+    Kind kind;
+    std::string_view why = {};  ///< lives for ever
+    std::uint64_t count = 0;
+    Duration late_by{};
+};
+
+using FromShard = std::variant<actor::Message, ShardReport, NamesReport, ShardNote, ShardTrouble,
+                               RecordingFailed, ShardDrained, ShardStopped>;
 
 /// All channels and doorbells. Each channel has one sender and one receiver; a sender rings the
 /// receiver's bell once per batch.

@@ -136,13 +136,17 @@ Response text_response(std::string body, std::uint16_t status = 200) {
         .status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body)};
 }
 
+/// As it was sent, without the query.
+std::string_view path_of(const Request& request) {
+    return std::string_view{request.target}.substr(0, request.target.find('?'));
+}
+
 /// Answers what needs no key, if the request is for that.
 std::optional<Response> answer_anybody(const Request& request, const Site& site) {
     if (request.method != "GET" && request.method != "HEAD") {
         return std::nullopt;
     }
-    const std::string_view path =
-        std::string_view{request.target}.substr(0, request.target.find('?'));
+    const std::string_view path = path_of(request);
     if (path == "/healthz") {
         return text_response("ok\n");
     }
@@ -186,7 +190,8 @@ struct Api::Arrival {
     SharedText idempotency_key;
 };
 
-Api::Api(Site& site, GateSettings gate) : site_(site), gate_(std::move(gate)) {}
+Api::Api(Site& site, GateSettings gate, TellLog tell_log)
+    : site_(site), gate_(std::move(gate)), tell_log_(std::move(tell_log)) {}
 
 void Api::handle(const Request& request, Respond respond) {
     auto answer = [respond = std::move(respond)](Response response) {
@@ -198,6 +203,7 @@ void Api::handle(const Request& request, Respond respond) {
         return;
     }
     if (const auto good = gate_.check_origin(request); !good) {
+        tell_refusal(request, {}, good.error());
         answer(to_response(good.error()));
         return;
     }
@@ -207,6 +213,7 @@ void Api::handle(const Request& request, Respond respond) {
     }
     const auto access = gate_.admit(request);
     if (!access) {
+        tell_refusal(request, {}, access.error());
         answer(to_response(access.error()));
         return;
     }
@@ -216,8 +223,14 @@ void Api::handle(const Request& request, Respond respond) {
 void Api::carry_out(const Request& request, const Access& access, Respond respond) {
     const auto arrival = arrive(request, access);
     if (!arrival) {
+        if (arrival.error().code == ErrorCode::forbidden) {
+            tell_refusal(request, access.name, arrival.error());
+        }
         respond(to_response(arrival.error()));
         return;
+    }
+    if (arrival->match.route->is_noted) {
+        respond = telling_change(request, access, std::move(respond));
     }
     const bool is_remembered = arrival->match.route->remembers == Remembers::reply_table &&
                                !arrival->idempotency_key.empty();
@@ -226,6 +239,34 @@ void Api::carry_out(const Request& request, const Access& access, Respond respon
     } else {
         run(request, access, *arrival, std::move(respond));
     }
+}
+
+void Api::tell_refusal(const Request& request, std::string_view key, const Problem& why) const {
+    tell_log_(Notice{.kind = Notice::Kind::refused,
+                     .key = key,
+                     .peer = request.peer,
+                     .method = request.method,
+                     .path = path_of(request),
+                     .detail = why.detail});
+}
+
+// What was there already, and the answer of a first time that is given again, change nothing.
+Respond Api::telling_change(const Request& request, const Access& access, Respond respond) const {
+    return [this, key = access.name, peer = request.peer, method = request.method,
+            path = std::string{path_of(request)}, respond = std::move(respond)](Response response) {
+        const bool is_there = method == "PUT" && response.status != 201;
+        const bool is_again = std::ranges::any_of(response.headers, [](const Header& header) {
+            return header.name == "Idempotent-Replay";
+        });
+        if (response.status < 300 && !is_there && !is_again) {
+            tell_log_(Notice{.kind = Notice::Kind::changed,
+                             .key = key,
+                             .peer = peer,
+                             .method = method,
+                             .path = path});
+        }
+        respond(std::move(response));
+    };
 }
 
 Parsed<Api::Arrival> Api::arrive(const Request& request, const Access& access) {

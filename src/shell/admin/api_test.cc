@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -313,6 +314,60 @@ TEST_CASE("verdicts of the queue become the registry's statuses") {
     CHECK(contains(busy.body, "\"retry_after_ms\":1500"));
     CHECK(header_of(busy, "Retry-After") == "2");
     CHECK(status_of(Kind::busy, ErrorCode::retry).status == 503);
+}
+
+TEST_CASE("who is refused for want of rights is told to the log, by the name of the key") {
+    ApiBench bench;
+    bench.key.clear();
+    bench.call("GET", "/v1/queues?prefix=/a");
+    bench.key = "a-wrong-key-0123456789";
+    bench.call("GET", "/metrics");
+    bench.key = ApiBench::reader;
+    bench.call("DELETE", "/v1/queues/a");
+    bench.call("GET", "/v1/nothing");
+    bench.call("GET", "/healthz");
+    CHECK(bench.noted == std::vector<std::string>{
+                             "refused GET by  from 192.0.2.1: /v1/queues"
+                             "the header `Authorization: Bearer KEY` is missing",
+                             "refused GET by  from 192.0.2.1: /metricsno such key",
+                             "refused DELETE by dashboard from 192.0.2.1: /v1/queues/a"
+                             "the key `dashboard` has the role read; this needs game-server",
+                         });
+    bench.noted.clear();
+    bench.key = ApiBench::game_server;
+    bench.call("DELETE", "/v1/queues/a", {}, {{"origin", "http://elsewhere.example"}});
+    REQUIRE(bench.noted.size() == 1);
+    CHECK(bench.noted[0].starts_with("refused DELETE by  from 192.0.2.1: /v1/queues/aa web page"));
+}
+
+TEST_CASE("what changes queues, mounts and sessions is told to the log, and what flows is not") {
+    ApiBench bench;
+    bench.site.reply_with(ok_verdict(1));
+    bench.call("PUT", "/v1/queues/a", "{}");
+    bench.site.reply_with(ok_verdict(1, false));
+    bench.call("PUT", "/v1/queues/a", "{}");
+    bench.call("POST", messages, R"({"data":1})");
+    bench.call("PUT", "/v1/queues/a/-/mounts/scores/state/k", "1");
+    bench.site.reply_with(rejected_verdict(ErrorCode::no_queue));
+    bench.call("DELETE", "/v1/queues/gone");
+    bench.call("DELETE", "/v1/queues/a/-/mounts/poll");
+    bench.content_type = "application/x-ndjson";
+    bench.call("POST", "/v1/batch", R"({"method":"DELETE","path":"/v1/queues/b"})");
+    CHECK(bench.noted == std::vector<std::string>{
+                             "changed PUT by game from 192.0.2.1: /v1/queues/a",
+                             "changed DELETE by game from 192.0.2.1: /v1/queues/a/-/mounts/poll",
+                             "changed DELETE by game from 192.0.2.1: /v1/queues/b",
+                         });
+}
+
+TEST_CASE("a disconnect is told to the log once, however often its answer is asked for") {
+    ApiBench bench;
+    for (int i = 0; i < 2; ++i) {
+        const Response response = bench.call("POST", disconnect, "", {{"idempotency-key", "k"}});
+        CHECK(response.status < 300);
+    }
+    CHECK(bench.noted == std::vector<std::string>{
+                             "changed POST by game from 192.0.2.1: /v1/users/alice/-/disconnect"});
 }
 
 }  // namespace muster::admin

@@ -34,14 +34,15 @@ std::vector<Line> split(std::string_view text) {
     return lines;
 }
 
-/// Reads one line as a request like any other.
-Parsed<Request> parse_line(std::string_view text, Instant now) {
+/// Reads one line as a request like any other, of that peer.
+Parsed<Request> parse_line(std::string_view text, const std::string& peer, Instant now) {
     // The line's own object is one level more than a body may have.
     if (auto good = check_json(text, wire::json_depth_max + 1); !good) {
         return refuse(std::move(good.error()));
     }
     Fields fields = Fields::of(text);
     Request request;
+    request.peer = peer;
     request.now = now;
     request.method = fields.text("method").value_or("");
     request.target = fields.text("path").value_or("");
@@ -79,6 +80,7 @@ public:
     Batch(Api& api, const Request& request, const Access& access, Respond respond)
         : api_(api),
           text_(request.body),
+          peer_(request.peer),
           now_(request.now),
           access_(access),
           respond_(std::move(respond)),
@@ -120,7 +122,7 @@ private:
                         .detail = "not carried out, since a line above got no answer"}));
             return;
         }
-        const auto request = parse_line(line.text, now_);
+        const auto request = parse_line(line.text, peer_, now_);
         if (!request) {
             take(to_response(request.error()));
             return;
@@ -155,6 +157,7 @@ private:
 
     Api& api_;
     std::string text_;
+    std::string peer_;
     Instant now_;
     Access access_;
     Respond respond_;

@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/check.h"
 #include "base/fifo.h"
 #include "shell/admin/api.h"
@@ -136,7 +138,13 @@ struct ApiBench {
     static constexpr std::string_view game_server = "game-server-key-0123456789";
     static constexpr std::string_view tenant = "tenant-key-0123456789";
 
-    explicit ApiBench(bool is_open = false) : api(site, gate(is_open)) {}
+    explicit ApiBench(bool is_open = false)
+        : api(site, gate(is_open), [this](const Notice& notice) {
+              const bool is_change = notice.kind == Notice::Kind::changed;
+              noted.push_back(fmt::format("{} {} by {} from {}: {}{}",
+                                          is_change ? "changed" : "refused", notice.method,
+                                          notice.key, notice.peer, notice.path, notice.detail));
+          }) {}
 
     static GateSettings gate(bool is_open) {
         GateSettings settings;
@@ -189,6 +197,7 @@ struct ApiBench {
     }
 
     FakeSite site;
+    std::vector<std::string> noted;  ///< for the log
     Api api;
     Instant now{std::chrono::seconds{1000}};
     std::string key{game_server};

@@ -19,8 +19,8 @@ constexpr auto table = std::to_array<Route>({
 
     {"GET", "/v1/queues", Role::read, list_queues, Remembers::nobody, "prefix cursor limit"},
     {"GET", "/v1/queues/{queue}", Role::read, get_queue},
-    {"PUT", "/v1/queues/{queue}", Role::game_server, put_queue},
-    {"DELETE", "/v1/queues/{queue}", Role::game_server, delete_queue},
+    {"PUT", "/v1/queues/{queue}", Role::game_server, put_queue, Remembers::nobody, {}, true},
+    {"DELETE", "/v1/queues/{queue}", Role::game_server, delete_queue, Remembers::nobody, {}, true},
 
     {"GET", "/v1/queues/{queue}/-/members", Role::read, list_members, Remembers::nobody,
      "cursor limit"},
@@ -28,8 +28,20 @@ constexpr auto table = std::to_array<Route>({
     {"DELETE", "/v1/queues/{queue}/-/members/{user}", Role::game_server, delete_member},
 
     {"GET", "/v1/queues/{queue}/-/mounts/{mount}", Role::read, get_mount},
-    {"PUT", "/v1/queues/{queue}/-/mounts/{mount}", Role::game_server, put_mount},
-    {"DELETE", "/v1/queues/{queue}/-/mounts/{mount}", Role::game_server, delete_mount},
+    {"PUT",
+     "/v1/queues/{queue}/-/mounts/{mount}",
+     Role::game_server,
+     put_mount,
+     Remembers::nobody,
+     {},
+     true},
+    {"DELETE",
+     "/v1/queues/{queue}/-/mounts/{mount}",
+     Role::game_server,
+     delete_mount,
+     Remembers::nobody,
+     {},
+     true},
 
     {"GET", "/v1/queues/{queue}/-/mounts/{mount}/messages", Role::read, get_messages,
      Remembers::nobody, "after limit"},
@@ -43,8 +55,13 @@ constexpr auto table = std::to_array<Route>({
     {"DELETE", "/v1/queues/{queue}/-/mounts/{mount}/state/{key}", Role::game_server, delete_key},
 
     {"GET", "/v1/users/{user}", Role::read, get_user},
-    {"POST", "/v1/users/{user}/-/disconnect", Role::game_server, disconnect_user,
-     Remembers::reply_table},
+    {"POST",
+     "/v1/users/{user}/-/disconnect",
+     Role::game_server,
+     disconnect_user,
+     Remembers::reply_table,
+     {},
+     true},
     {"POST", "/v1/users/{user}/-/messages", Role::game_server, tell_user, Remembers::reply_table},
 });
 

@@ -24,6 +24,7 @@ struct Route {
     Handler handler = nullptr;  ///< nullptr: answered by the Api itself
     Remembers remembers = Remembers::nobody;
     std::string_view parameters = {};  ///< those of the query, with a space between two
+    bool is_noted = false;             ///< a success is told to the log: not what is said every day
 };
 
 /// Returns all routes.

@@ -92,12 +92,13 @@ void ClientSockets::resume_accepting() {
     }
 }
 
-void ClientSockets::pause_accepting(Instant now) {
+void ClientSockets::pause_accepting(std::string_view reason, Instant now) {
     if (is_accepting_) {
         poller_.remove(listener_.socket.fd());
         is_accepting_ = false;
         accepts_again_at_ = now + settings_.accept_pause;
         ++accept_pauses_;
+        pause_reason_ = reason;
     }
 }
 
@@ -114,7 +115,7 @@ void ClientSockets::stop_accepting() {
 void ClientSockets::accept_some(Instant now) {
     for (std::uint32_t i = 0; i < settings_.accepts_per_turn_max; ++i) {
         if (open_count_ >= settings_.connections_max) {
-            pause_accepting(now);
+            pause_accepting("there are as many connections as gateway.max_connections allows", now);
             return;
         }
         sockaddr_storage address{};
@@ -125,7 +126,7 @@ void ClientSockets::accept_some(Instant now) {
             // Out of descriptors or memory: the rest waits in the kernel's queue until some are
             // free. Anything else concerns the one connection that is gone already.
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                pause_accepting(now);
+                pause_accepting("no descriptors or memory of the system are left", now);
             }
             if (errno != ECONNABORTED && errno != EINTR) {
                 return;

@@ -76,6 +76,8 @@ public:
 
     [[nodiscard]] std::size_t open_count() const noexcept { return open_count_; }
     [[nodiscard]] std::uint64_t accept_pauses() const noexcept { return accept_pauses_; }
+    /// Returns why accepting paused the last time, for people.
+    [[nodiscard]] std::string_view pause_reason() const noexcept { return pause_reason_; }
 
 private:
     /// What the kernel has not taken yet, in order.
@@ -99,7 +101,7 @@ private:
     };
 
     void accept_some(Instant now);
-    void pause_accepting(Instant now);
+    void pause_accepting(std::string_view reason, Instant now);
     void resume_accepting();
     void read_from(ConnectionId id);
     void write_unsent(ConnectionId id);
@@ -132,6 +134,7 @@ private:
     bool is_accepting_ = false;
     bool has_stopped_ = false;
     std::uint64_t accept_pauses_ = 0;
+    std::string_view pause_reason_;  // One of the texts in the .cc.
 };
 
 }  // namespace muster::net

@@ -253,6 +253,7 @@ TEST_CASE("row 58: without free descriptors accepting pauses, and who is connect
     REQUIRE(::connect(second.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
             0);
     bench.turn_until([&] { return bench.sockets->accept_pauses() == 1; });
+    CHECK(bench.sockets->pause_reason().find("descriptors") != std::string_view::npos);
     // It waits in the kernel's queue, and no turn finds anything to do: no spin.
     CHECK(bench.poller.wait(Duration::zero()).empty());
     REQUIRE(send(client.fd(), "still here", 10, 0) == 10);
@@ -271,6 +272,7 @@ TEST_CASE("at the bound of connections accepting pauses until one goes") {
     Descriptor first = bench.connect_and_accept();
     const Descriptor second = bench.connect();
     bench.turn_until([&] { return bench.sockets->accept_pauses() == 1; });
+    CHECK(bench.sockets->pause_reason().find("max_connections") != std::string_view::npos);
     CHECK(bench.opened.size() == 1);
     first.close();
     bench.turn_until([&] { return bench.opened.size() == 2; });

@@ -53,7 +53,6 @@ struct LogEventInfo {
     Severity severity;
     std::string_view meaning;      ///< one sentence for docs/reference/log.md
     std::string_view fields = {};  ///< those that such a line may have: "peer, detail"
-    bool is_reserved = false;      ///< this version writes no such line
 };
 
 /// Returns all kinds of lines, in the order of the enumerators.
