@@ -308,7 +308,9 @@ void Player::take_verdict(const client::Verdict& verdict) {
     asked.told_at = world_.schedule.now();
     std::erase(open_, asked.ref);
     if (const auto parting = partings_.find(asked.ref); parting != partings_.end()) {
-        part_from(parting->second);
+        if (verdict.outcome == client::Outcome::ok) {
+            part_from(parting->second);
+        }
         partings_.erase(parting);
     }
     world_.trace.line(

@@ -500,16 +500,9 @@ void Client::send_hello(Context& ctx) {
             // The backend's doing, which has ended with the session.
             tell_dropped(name, queue, Lost::membership, ErrorCode::session_lost, {}, ctx);
         }
-        // What is about to be left goes on until then: without a cursor it would begin afresh.
-        const bool is_followed = queue.is_wanted() || queue.is_shown;
-        if (hello.resolve || !is_followed || queue.mirror.at().inc.value == 0) {
-            continue;
-        }
-        if (hello.since.size() == since_max) {
-            break;  // The server follows no more than that for one connection.
-        }
-        hello.since.push_back({name.text(), queue.mirror.at()});
-        queue.follow = Follow::resuming;
+    }
+    if (!hello.resolve) {
+        name_cursors(hello);
     }
     send(std::move(hello), ctx);
 }

@@ -106,6 +106,7 @@ private:
     void connection_ended();
     [[nodiscard]] static bool sends_elsewhere(ErrorCode reason) noexcept;
     void send_hello(Context& ctx);
+    void name_cursors(wire::ClientFrame& hello);
     void send(wire::ClientFrame frame, Context& ctx);
     [[nodiscard]] static wire::ClientFrame frame_of(wire::ClientOp op);
     void acknowledge_mail(Context& ctx);

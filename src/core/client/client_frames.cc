@@ -134,7 +134,7 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::JoinedFra
         if (queue.line.awaits_stream() || queue.line.has_unlisten()) {
             return State::up;  // Of a listen that was given up, and unlistened; ours is behind it.
         }
-        if (!queue.is_wanted()) {
+        if (!queue.is_wanted() && !queue.is_ending()) {
             stop_stream(name, queue, ctx);  // The second answer to a listen that was sent twice.
             return State::up;
         }

@@ -453,6 +453,22 @@ void Client::send_op(const QueueName& name, Queue& queue, Op& op, Context& ctx) 
     send(std::move(frame), ctx);
 }
 
+// What is about to be left goes on until then: without a cursor it would begin afresh. But the
+// server follows no more than since_max queues, so what stays goes first.
+void Client::name_cursors(wire::ClientFrame& hello) {
+    for (const bool is_ending : {false, true}) {
+        for (auto& [name, queue] : queues_) {
+            const bool is_followed = queue.is_wanted() || queue.is_shown;
+            const bool has_cursor = queue.mirror.at().inc.value != 0;
+            if (is_followed && has_cursor && queue.is_ending() == is_ending &&
+                hello.since.size() < since_max) {
+                hello.since.push_back({name.text(), queue.mirror.at()});
+                queue.follow = Follow::resuming;
+            }
+        }
+    }
+}
+
 wire::ClientFrame Client::frame_of(wire::ClientOp op) {
     wire::ClientFrame frame;
     frame.op = op;

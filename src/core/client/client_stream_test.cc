@@ -250,18 +250,20 @@ TEST_CASE("a stream goes on until its unlisten is answered, whatever is decided 
     CHECK(bench.verdict()->outcome == Outcome::ok);
 }
 
-TEST_CASE("what waits behind an unlisten ends with a queue that is deleted") {
+TEST_CASE("what waits in a queue that is deleted ends, also with an unlisten behind it") {
     Bench bench = bench_that_listens();
     bench.submit(room, say());
     const auto said = bench.sent(ClientOp::send)->request;
-    bench.submit(room, put("a", "1"));  // Waits for number 1.
+    const OpId waiting = bench.submit(room, put("a", "1"));  // For number 1 to be answered.
     bench.submit(room, Unlisten{});
     bench.receive(reset({Inc{7}, 5}, "deleted"));
     CHECK(bench.delivered<wire::ResetFrame>() != nullptr);
     bench.receive(Bench::err(said, ErrorCode::gone));
-    if (const auto* unlisten = bench.sent(ClientOp::unlisten)) {
-        bench.receive(ok(unlisten->request));
-    }
+    REQUIRE(bench.all<Verdict>().size() == 2);
+    CHECK(bench.all<Verdict>()[1]->id == waiting);
+    CHECK(bench.all<Verdict>()[1]->outcome == Outcome::not_sent);
+    REQUIRE(bench.sent(ClientOp::unlisten) != nullptr);
+    bench.receive(ok(bench.sent(ClientOp::unlisten)->request));
     CHECK(bench.client.waiting_count() == 0);
 }
 
@@ -1162,6 +1164,26 @@ TEST_CASE("hello names at most 64 cursors") {
     bench.cut();
     bench.come_back();
     CHECK(bench.last_hello().since.size() == 64);
+}
+
+TEST_CASE("hello names the cursors of what is not to be left first") {
+    Bench bench;
+    bench.go_online();
+    for (int i = 0; i < 70; ++i) {
+        bench.join("/room/" + std::to_string(i), {Inc{7}, 3});
+    }
+    bench.cut();
+    for (int i = 10; i < 20; ++i) {
+        bench.submit("/room/" + std::to_string(i), Leave{});
+    }
+    bench.come_back();
+    const auto& since = bench.last_hello().since;
+    REQUIRE(since.size() == 64);
+    for (std::size_t i = 0; i < since.size(); ++i) {
+        const bool is_to_be_left =
+            since[i].first.starts_with("/room/1") && since[i].first.size() == 8;
+        CHECK(is_to_be_left == (i >= 60));
+    }
 }
 
 }  // namespace

@@ -47,8 +47,9 @@ struct Followed {
     [[nodiscard]] bool is_wanted() const noexcept {
         return is_member || wants_to_join() || wants_to_listen();
     }
-    /// A leave or unlisten of the application is on its way, with nothing newer behind it.
     [[nodiscard]] bool is_leaving() const noexcept { return !line.ends_joined(true); }
+    /// A leave or unlisten is on its way, with nothing newer behind it. Until its answer the stream
+    /// goes on.
     [[nodiscard]] bool is_ending() const noexcept {
         return is_leaving() || !line.ends_listening(true);
     }
