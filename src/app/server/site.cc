@@ -36,7 +36,7 @@ gateway::Limits gateway_limits(const app::Settings& settings) {
     limits.stop_spread_max = settings.server.drain_time / 2;
     limits.stop_grace = std::min(limits.stop_grace, settings.server.drain_time / 4);
     limits.op_window = settings.queue.op_window;
-    limits.resume_age_max = 2 * settings.queue.left_client_ttl;
+    limits.resume_age_max = std::max(limits.resume_age_max, 2 * settings.queue.left_client_ttl);
     limits.unknown_max = from.unknown_max;
     limits.unknown_of_address_max = from.unknown_of_address_max;
     const std::uint32_t shards = settings.server.shards;

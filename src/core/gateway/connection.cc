@@ -43,6 +43,9 @@ std::uint32_t address_hash(std::string_view address, const ClusterSecret& secret
     return static_cast<std::uint32_t>(sip_hash_13(key, address));
 }
 
+/// A turn that comes later than that is not one of a busy machine.
+constexpr Duration late_min = std::chrono::seconds{1};
+
 /// What a timer may be early or late without a meaning.
 Duration timer_slack(const Limits& limits) { return limits.ping_interval / 16; }
 
@@ -141,7 +144,7 @@ void Connection::look_after_silence(Context& ctx) {
     }
     // Much later than that: it is the server that stood still (a suspended machine), and the answer
     // may lie in the socket. So it is asked once more.
-    if (is_ping_open_ && ctx.now - dead_at <= timer_slack(limits)) {
+    if (is_ping_open_ && ctx.now - dead_at <= std::max(timer_slack(limits), late_min)) {
         close(ErrorCode::silent, {}, ctx);
     } else if (is_ping_near(ctx)) {
         // Who is asked late has no less time for the answer.

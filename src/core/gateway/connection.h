@@ -222,8 +222,8 @@ private:
     [[nodiscard]] bool ends_stream(const queue::OpReply& reply);
     void answer_overtaken(const QueueName& queue, Context& ctx);
     [[nodiscard]] std::size_t wanted_count() const noexcept;
-    /// Whether one more queue may be followed, once all joins under way are granted.
-    [[nodiscard]] bool has_room(const Context& ctx);
+    /// Whether `queue` may be followed besides what is, once all joins under way are granted.
+    [[nodiscard]] bool has_room(const QueueName& queue, const Context& ctx);
 
     template <typename Frame>
     void say(const Frame& frame, Context& ctx) {

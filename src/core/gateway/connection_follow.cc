@@ -30,16 +30,18 @@ std::size_t Connection::wanted_count() const noexcept {
                                                   [](const Following& f) { return f.is_wanted; }));
 }
 
-bool Connection::has_room(const Context& ctx) {
-    std::size_t count = wanted_count();
-    for (const Joining* one = joining_.begin(); one != joining_.end(); ++one) {
-        const auto is_same = [&](const Joining& other) { return other.queue == one->queue; };
-        const bool is_counted =
-            following(one->queue.text()) != nullptr ||
-            std::any_of(joining_.begin(), joining_.begin() + (one - joining_.begin()), is_same);
-        count += is_counted ? 0 : 1;
+bool Connection::has_room(const QueueName& queue, const Context& ctx) {
+    std::vector<const QueueName*> joining;  // Each once, and what is not followed yet.
+    for (const Joining& one : joining_) {
+        const auto is_same = [&](const QueueName* other) { return *other == one.queue; };
+        if (one.queue == queue) {
+            return true;  // It has its place already.
+        }
+        if (following(one.queue.text()) == nullptr && std::ranges::none_of(joining, is_same)) {
+            joining.push_back(&one.queue);
+        }
     }
-    return count < ctx.settings.limits.queues_max;
+    return wanted_count() + joining.size() < ctx.settings.limits.queues_max;
 }
 
 void Connection::follow(const QueueName& queue, std::optional<std::uint64_t> request,

@@ -149,11 +149,11 @@ void Connection::take_frame(const wire::ClientFrame& frame, Context& ctx) {
             }
             break;
         case wire::ClientOp::pong: static_cast<void>(take_idle_frame(ctx)); break;
-        case wire::ClientOp::ack:  // Else having come is all that it does, and costs.
+        case wire::ClientOp::ack:
             if (state_ == State::resolving) {
                 close(ErrorCode::protocol, "a resolve-only connection takes withdrawals", ctx);
             }
-            break;
+            break;  // Otherwise having come is all that it does.
         case wire::ClientOp::server_only:
             close(ErrorCode::abuse, "this is for servers to say", ctx);
             break;
@@ -225,7 +225,7 @@ Result<QueueName> Connection::target_of(const wire::ClientFrame& frame) {
 
 void Connection::listen(const wire::ClientFrame& frame, const QueueName& queue, Context& ctx) {
     const Following* followed = following(queue.text());
-    if (followed == nullptr && !has_room(ctx)) {
+    if (followed == nullptr && !has_room(queue, ctx)) {
         say_error(frame.request, ErrorCode::limit, {}, ctx);
         return;
     }
@@ -299,7 +299,7 @@ void Connection::send_join(const wire::ClientFrame& frame, const QueueName& queu
         return;
     }
     op.body = queue::JoinOp{user_, {}, {}};
-    if (following(queue.text()) == nullptr && !has_room(ctx)) {
+    if (following(queue.text()) == nullptr && !has_room(queue, ctx)) {
         op.reject_with = ErrorCode::limit;
     } else {
         joining_.push(Joining{queue, frame.request, frame.cursor});
@@ -419,8 +419,7 @@ void Connection::take(const user::MembershipChanged& changed, Context& ctx) {
         return;
     }
     if (changed.is_member) {
-        if (following(changed.queue.text()) == nullptr &&
-            wanted_count() >= ctx.settings.limits.queues_max) {
+        if (following(changed.queue.text()) == nullptr && !has_room(changed.queue, ctx)) {
             say(wire::LeftFrame{changed.queue.text(), "limit"}, ctx);  // As behind a hello.
             return;
         }

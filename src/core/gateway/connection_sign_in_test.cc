@@ -260,6 +260,21 @@ TEST_CASE("who is overtaken in one queue is closed, also by the second answer of
     bench.check_closed(peer, 4003, "M1003");
 }
 
+TEST_CASE("row 54: messages to a user that wait for its welcome are bounded by their bytes, too") {
+    States states;
+    GatewayBench& bench = states.bench;
+    TestPeer& peer = states.fencing();
+    const std::string text = '"' + std::string(16 * 1024 - 2, 'x') + '"';
+    for (int i = 0; i < 4; ++i) {
+        bench.deliver(
+            user::Told{ref_of(peer), QueueName("/user/alice"), 3, WallTime{5}, {}, Payload(text)});
+        CHECK_FALSE(peer.is_ended);
+    }
+    bench.deliver(
+        user::Told{ref_of(peer), QueueName("/user/alice"), 4, WallTime{5}, {}, Payload("1")});
+    bench.check_closed(peer, 4008, "M1008");
+}
+
 TEST_CASE("a connection that went is not attached anew") {
     States states;
     GatewayBench& bench = states.bench;

@@ -230,7 +230,11 @@ TEST_CASE("row 34: how old a resume token may be is set") {
     const std::string with = fmt::format(R"(,"resume":"{}","cid":"{}","cn":2)",
                                          field(hello, "resume"), field(hello, "cid"));
     static_cast<void>(bench.take_sent<user::Attach>());
-    bench.wall.ms += 3'600'000 + 1;
+    bench.wall.ms += 3'600'000;
+    TestPeer& in_time = bench.peers.connect();
+    bench.peers.say(in_time, hello_with(with));
+    CHECK(bench.take_sent<user::Attach>().size() == 1);
+    bench.wall.ms += 1;
     TestPeer& late = bench.peers.connect();
     bench.peers.say(late, hello_with(with));
     bench.check_closed(late, 4010, "M1010");

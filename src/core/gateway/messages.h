@@ -126,10 +126,10 @@ struct Limits {
     /// rings: with its pings, and at the latest after so long. It costs no timer and no memory of
     /// its own.
     Duration check_interval = std::chrono::seconds{15};
-    Duration dead_after = std::chrono::seconds{35};    ///< without a byte
-    Duration token_grace = std::chrono::seconds{60};   ///< after a token's expiry
-    Duration resume_age_max = std::chrono::hours{48};  ///< of resume tokens: twice what queues
-                                                       ///< remember a client for
+    Duration dead_after = std::chrono::seconds{35};   ///< without a byte
+    Duration token_grace = std::chrono::seconds{60};  ///< after a token's expiry
+    /// Of resume tokens, from the last hello on: no shorter than queues remember their clients.
+    Duration resume_age_max = std::chrono::hours{48};
     Duration replica_idle_time = std::chrono::seconds{30};
     std::uint32_t frame_bytes_max = 64 * 1024;  ///< of a client's message
     std::uint32_t out_bytes_max = 64 * 1024;    ///< waiting for one connection

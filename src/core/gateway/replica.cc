@@ -149,14 +149,14 @@ Welcome Replica::welcome(const Follower& follower, Encoding encoding, Context& c
             resume.kind = wire::Resume::Kind::replayed;
             if (mount.forgotten_through > seen && mount.forgotten_through > mount.added_at) {
                 resume = {wire::Resume::Kind::gap, 0, seen + 1, mount.forgotten_through};
-                if (follower.is_live) {
-                    const wire::GapFrame gap{name_.text(), mount_frame.name, resume.from,
-                                             resume.to};
-                    welcome.gaps.push_back(encode(gap, encoding, ctx.work.encoded));
-                }
+                const wire::GapFrame gap{name_.text(), mount_frame.name, resume.from, resume.to};
+                welcome.gaps.push_back(encode(gap, encoding, ctx.work.encoded));
             }
         }
         mount_frame.resume = resume;
+    }
+    if (welcome.replays.empty() && !follower.is_live) {
+        welcome.gaps.clear();  // Nothing leads past them but `joined`, which names them itself.
     }
     std::sort(welcome.replays.begin(), welcome.replays.end(),
               [](const auto& a, const auto& b) { return a.event->seq < b.event->seq; });

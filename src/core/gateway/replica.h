@@ -33,7 +33,7 @@ struct Welcome {
         queue::EventPtr event;
         Seq prev = 0;
     };
-    std::vector<SharedText> gaps;  ///< to who is live: before the replays lead past them
+    std::vector<SharedText> gaps;  ///< before the replays, or what is live, lead past them
     std::vector<Replay> replays;   ///< in the order of seq
     SharedText joined;
 };
