@@ -77,7 +77,8 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "state mounts for what is overwritten anyway, or set `slow` to drop for the mount."},
     {ErrorCode::resume_refused, "resume_refused", no_http, not_retryable,
      "The resume token was refused: the earlier connection cannot be continued.",
-     "It is older than 48 hours, belongs to another user or another cid, was changed, or the "
+     "It is older than 48 hours (or twice `queue.left_client_ttl`), belongs to another user or "
+     "another cid, was changed, or the "
      "cluster's secret was replaced.",
      "Forget the resume token and the cid, and log in anew. The outcome of operations that were "
      "still open is unknown to the client then (M2011)."},
@@ -232,11 +233,15 @@ constexpr auto registry = std::to_array<ErrorInfo>({
      "`send` went to a state mount, or `set` to a message mount.",
      "Use `send` for message mounts (events) and `set` for state mounts (keys and values)."},
     {ErrorCode::too_big, "too_big", 413, not_retryable,
-     "The value or the key is too big: a value takes 16 KiB, a key 256 bytes.",
+     "The message, the value, the key or a member's meta is too big: a key takes 256 bytes, "
+     "anything "
+     "else 16 KiB.",
      "A whole document in one key, or a template with a smaller max_bytes.",
      "Divide the value over several keys, or keep the big part elsewhere and send its address."},
     {ErrorCode::full, "full", 409, not_retryable,
-     "The state is full: 1,024 keys per mount, 1 MiB per queue.",
+     "The state is full: 1,024 keys per mount, 1 MiB per queue; or the meta and roles of its "
+     "members "
+     "are, at 1 MiB per queue.",
      "Keys are written and never deleted, or one queue holds what belongs into many.",
      "Delete keys that are no longer needed (`set` without a value), or spread over more queues. "
      "Operators: the mount's `keys_max` and `queue.state_bytes_max` are the limits."},

@@ -268,8 +268,11 @@ bool read(const State& saved, Instant since, Content& content) {
     }
     for (const auto& each : saved.members()) {
         auto member = read(each);
-        content.info_bytes += member ? info_bytes(*member) : 0;
-        if (!member || !append(content.members, UserId(each.user()), *std::move(member))) {
+        if (!member) {
+            return false;
+        }
+        content.info_bytes += info_bytes(*member);
+        if (!append(content.members, UserId(each.user()), *std::move(member))) {
             return false;
         }
     }

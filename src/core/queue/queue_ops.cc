@@ -110,7 +110,8 @@ Verdict Queue::decide_present(const Op& op, actor::Context& ctx) {
         verdict.kind != Verdict::Kind::busy &&
         (verdict.kind != Verdict::Kind::rejected || rules_in_force.rejections_count);
     if (is_numbered && content_ && counts) {
-        // A client that only withdraws has lost: it does not take the place of the one that won.
+        // An op without a cep came over a resolve-only connection: its client has lost to a newer
+        // one, and does not take that one's place.
         const bool has_connection = op.sender.cep.inc.value != 0;
         clients_.decide(client, keep(verdict),
                         has_connection && is_member(client.user) ? ClientRecords::Whose::member

@@ -329,7 +329,8 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
         queue::OpReply reply = queue::reply_to(op, pass.queue);
         reply.verdict.kind = queue::Verdict::Kind::fenced;
         // Else it was given up for silent: it is nobody's loser, and must sign in anew.
-        const bool has_lost = cep.slot() >= slot_count() || slot(cep.slot()).cep != cep;
+        const bool has_lost =
+            session_.value != 0 && cep.slot() < slot_count() && slot(cep.slot()).cep != cep;
         reply.verdict.code = has_lost ? ErrorCode::superseded : ErrorCode::session_lost;
         ctx.send(from, std::move(reply));
         return;
@@ -346,9 +347,7 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
     }
     if (join != nullptr) {
         name_fences(*join, op.sender.cep);
-        if (!op.reject_with) {
-            note_join(op, pass.queue);
-        }
+        note_join(op, pass.queue);
     }
     ctx.send(actor::ActorAddress{pass.queue}, std::move(op));
 }
@@ -366,14 +365,17 @@ void UserQueue::name_fences(queue::JoinOp& join, Cep of_sender) const {
 void UserQueue::note_join(queue::Op& op, const QueueName& queue) {
     auto noted = joined_.find(queue);
     if (noted == joined_.end()) {
+        if (op.reject_with) {
+            return;
+        }
         if (joined_.size() >= settings_->joined_max) {
             op.reject_with = ErrorCode::limit;
             return;
         }
         noted = joined_.emplace(queue, Membership{}).first;
     }
-    ++noted->second.joins_open;
-    noted->second.by_server = noted->second.by_server || op.sender.is_server;
+    ++noted->second.joins_open;  // Also of one that was refused on its way: it is answered, too.
+    noted->second.by_server = noted->second.by_server || (op.sender.is_server && !op.reject_with);
 }
 
 void UserQueue::take(const queue::OpReply& reply, actor::Context& ctx) {

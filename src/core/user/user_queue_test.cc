@@ -553,6 +553,10 @@ TEST_CASE("a join of a connection that was given up for silent is told so, and n
     bench.pass_on(room, bench.op_of(attached, bench.join_body()));
     CHECK(bench.only<OpReply>().verdict.code == ErrorCode::superseded);
     CHECK(newer.cep != attached.cep);
+    // Also if the user queue was forgotten meanwhile, and has begun anew.
+    Bench forgotten;
+    forgotten.pass_on(room, forgotten.op_of(attached, forgotten.join_body()));
+    CHECK(forgotten.only<OpReply>().verdict.code == ErrorCode::session_lost);
 }
 
 TEST_CASE("a leave of a connection that has lost is told to the winner") {

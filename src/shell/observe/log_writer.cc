@@ -82,6 +82,7 @@ void LogWriter::write(LogEvent event, std::string_view text, std::span<const Log
     if (event == LogEvent::down && dropped_count_ > dropped_told_) {
         tell_dropped();
     }
+    is_over_ = is_over_ || event == LogEvent::down;
     RateMeter& meter = meters_[static_cast<std::size_t>(event)];
     if (meter.take(runtime::monotonic_now(), lines_per_second, lines_burst)) {
         ++dropped_count_;
@@ -119,7 +120,7 @@ void LogWriter::tell_dropped() {
 
 void LogWriter::flush() {
     // Once a second at most, else a flood of lines would become one of log_dropped.
-    if (pending_.empty() && dropped_count_ > dropped_told_ &&
+    if (pending_.empty() && !is_over_ && dropped_count_ > dropped_told_ &&
         !meters_[static_cast<std::size_t>(LogEvent::log_dropped)].take(runtime::monotonic_now(), 1,
                                                                        1)) {
         tell_dropped();

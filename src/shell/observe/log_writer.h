@@ -92,6 +92,7 @@ private:
     std::size_t oldest_sent_bytes_ = 0;  ///< of a stream's oldest line
     std::uint64_t dropped_count_ = 0;
     std::uint64_t dropped_told_ = 0;
+    bool is_over_ = false;              ///< `down` was written: nothing follows it
     std::array<RateMeter, 64> meters_;  ///< by LogEvent
 };
 
