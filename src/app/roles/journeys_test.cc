@@ -201,7 +201,8 @@ TEST_CASE("who missed nothing is live again one round trip after its hello") {
     }
 }
 
-TEST_CASE("who was away for longer than the history reaches is told the gap") {
+TEST_CASE(
+    "who was away for longer than the history reaches is told the gap, before and behind it") {
     ShardBench bench;
     User alice(bench, "alice");
     User bob(bench, "bob");
@@ -216,8 +217,8 @@ TEST_CASE("who was away for longer than the history reaches is told the gap") {
     }
     alice.resume(0);
     const auto& seen = alice.seen("/room/1");
-    CHECK(seen.lost.at("chat") ==
-          std::vector<std::pair<Seq, Seq>>{{last_seen + 1, last_seen + 50}});
+    const std::pair gap{last_seen + 1, last_seen + 50};
+    CHECK(seen.lost.at("chat") == std::vector{gap, gap});  // `gap`, and `joined`.
     CHECK(seen.messages.at("chat").size() == 100);
 }
 
