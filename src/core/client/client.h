@@ -142,6 +142,7 @@ private:
                   Context& ctx);
     void rejected(const QueueName& name, Queue& queue, Op& op, const wire::ErrFrame& frame,
                   Context& ctx);
+    void left(Queue& queue, const Op& leave, std::optional<Cursor> at);
     void not_wanted_any_more(const QueueName& name, Queue& queue, const Op& op, ErrorCode code,
                              std::string_view detail, Context& ctx);
     void follow_no_more(const QueueName& name, Queue& queue, Context& ctx);

@@ -218,19 +218,14 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
         // If not, somebody has removed us since, or its `joined` is still to come.
         queue.has_joined = queue.is_member;
         queue.unseen_join = queue.is_member ? 0 : done.request;
+        if (done.number != 0) {
+            queue.last_join = done.number;
+            queue.last_join_inc = inc.value_or(done.inc);
+        }
     } else if (std::holds_alternative<Listen>(done.body)) {
         queue.has_listened = queue.has_listened || done.intent != OpLine::Intent::fill;
     } else if (std::holds_alternative<Leave>(done.body)) {
-        queue.has_joined = false;
-        queue.unseen_join = 0;
-        // Of long ago where we are a member later than that: somebody has joined us since.
-        const bool is_of_long_ago = at && at->inc == queue.mirror.at().inc && queue.is_member &&
-                                    *at < queue.mirror.at() &&
-                                    queue.mirror.members().contains(user_);
-        if (!is_of_long_ago) {
-            queue.parted();
-            queue.stream_ended();  // Also of who listened as well.
-        }
+        left(queue, done, at);
     } else if (std::holds_alternative<Unlisten>(done.body)) {
         const bool is_given_up = done.intent == OpLine::Intent::fill;
         queue.has_listened = queue.has_listened && is_given_up;
@@ -246,6 +241,23 @@ void Client::accepted(const QueueName& name, Queue& queue, Op& op, std::optional
         stop_stream(name, queue, ctx);
     }
     follow_no_more(name, queue, ctx);
+}
+
+void Client::left(Queue& queue, const Op& leave, std::optional<Cursor> at) {
+    // Queues take a client's ops in their order: a later join of ours was accepted after this.
+    const Inc inc = at ? at->inc : leave.inc;
+    if (leave.number != 0 && leave.number < queue.last_join && inc == queue.last_join_inc) {
+        return;
+    }
+    queue.has_joined = false;
+    queue.unseen_join = 0;
+    // Where we are a member later than that, somebody has joined us since.
+    const bool is_of_long_ago = at && at->inc == queue.mirror.at().inc && queue.is_member &&
+                                *at < queue.mirror.at() && queue.mirror.members().contains(user_);
+    if (!is_of_long_ago) {
+        queue.parted();
+        queue.stream_ended();  // Also of who listened as well.
+    }
 }
 
 void Client::rejected(const QueueName& name, Queue& queue, Op& op, const wire::ErrFrame& frame,
@@ -383,6 +395,7 @@ void Client::drop_unsent(ErrorCode code, Context& ctx) {
 
 void Client::forget_cid(Context& ctx) {
     for (auto& [name, queue] : queues_) {
+        queue.last_join = 0;
         for (const Op& op : queue.line.forget_numbers()) {
             tell(op, Outcome::unknown, ErrorCode::expired,
                  "the server does not know this client any more", ctx);

@@ -278,6 +278,27 @@ TEST_CASE("a listen that is given up off line takes nothing from the unlisten be
     CHECK(bench.last_hello().since[0].second == Cursor{Inc{7}, 3});
 }
 
+TEST_CASE(
+    "a leave that is answered after a later join ends nothing, however old the gateway's copy") {
+    Bench bench = bench_in_room();
+    bench.submit(room, Leave{});
+    const auto leave = bench.sent(ClientOp::leave)->request;
+    bench.submit(room, Join{});
+    bench.receive(Bench::joined(room, {Inc{7}, 9}, bench.sent(ClientOp::join)->request));
+    REQUIRE(bench.client.is_member(room));
+    CHECK_FALSE(bench.client.find(room)->members().contains("alice"));  // The copy is behind.
+    auto late = ok(leave);
+    late.seq = 4;
+    bench.receive(late);
+    CHECK(bench.verdict()->outcome == Outcome::ok);
+    CHECK(bench.client.is_member(room));
+    bench.receive(Bench::message(room, 10));
+    CHECK(bench.delivered<wire::MsgFrame>() != nullptr);
+    bench.cut();
+    bench.come_back();
+    CHECK(bench.last_hello().since.size() == 1);
+}
+
 TEST_CASE("joined at an older place or inc breaks the connection") {
     for (const Cursor at : {Cursor{Inc{7}, 2}, Cursor{Inc{6}, 100}}) {
         Bench bench = bench_in_room();

@@ -37,6 +37,9 @@ struct Followed {
     bool is_shown = false;  ///< the application was told `joined`, and of no end since
     /// A join that was answered OK before its `joined`, which may still come.
     std::uint64_t unseen_join = 0;
+    /// The last numbered join that was accepted: leaves with smaller numbers are of before it.
+    OpNumber last_join = 0;
+    Inc last_join_inc;
 
     // ---- What is wanted ----
 

@@ -196,7 +196,7 @@ void UserQueue::take(const Attach& attach, actor::Context& ctx) {
     slot->seen_at = ctx.now;
     Attached attached{attach.connection, slot->cep, session_, {}};
     for (const auto& [queue, membership] : joined_) {
-        if (membership.inc.value != 0) {
+        if (membership.is_settled()) {
             attached.joined.push_back(Joined{queue, membership.inc});
         }
     }
@@ -348,6 +348,8 @@ void UserQueue::take(const Pass& pass, const actor::Address& from, actor::Contex
     if (join != nullptr) {
         name_fences(*join, op.sender.cep);
         note_join(op, pass.queue);
+    } else if (const auto noted = joined_.find(pass.queue); noted != joined_.end()) {
+        ++noted->second.leaves_open;
     }
     ctx.send(actor::ActorAddress{pass.queue}, std::move(op));
 }
@@ -392,11 +394,12 @@ void UserQueue::note_standing(const queue::OpReply& reply, actor::Context& ctx) 
     const bool is_join = reply.what == queue::OpReply::What::join;
     auto noted = joined_.find(reply.queue);
     const Inc before = noted == joined_.end() ? Inc{} : noted->second.inc;
-    std::uint32_t joins_open = noted == joined_.end() ? 0 : noted->second.joins_open;
-    joins_open -= is_join && joins_open != 0 ? 1 : 0;
+    Membership now = noted == joined_.end() ? Membership{} : noted->second;
+    std::uint32_t& open = is_join ? now.joins_open : now.leaves_open;
+    open -= open != 0 ? 1 : 0;
     if (!reply.standing) {
-        if (joins_open != 0) {
-            noted->second.joins_open = joins_open;
+        if (now.joins_open != 0) {
+            noted->second = now;
             noted->second.inc = Inc{};  // A later join is still on its way.
         } else if (noted != joined_.end()) {
             joined_.erase(noted);
@@ -409,8 +412,9 @@ void UserQueue::note_standing(const queue::OpReply& reply, actor::Context& ctx) 
         }
         return;
     } else {
-        joined_.insert_or_assign(
-            reply.queue, Membership{reply.standing->inc, reply.standing->by_server, joins_open});
+        now.inc = reply.standing->inc;
+        now.by_server = reply.standing->by_server;
+        joined_.insert_or_assign(reply.queue, now);
     }
     const Inc after = reply.standing ? reply.standing->inc : Inc{};
     if (before != after) {

@@ -84,7 +84,14 @@ private:
     struct Membership {
         Inc inc;  ///< 0: not in it
         bool by_server = false;
-        std::uint32_t joins_open = 0;  ///< passed on and not answered
+        std::uint32_t joins_open = 0;   ///< passed on and not answered
+        std::uint32_t leaves_open = 0;  ///< the same
+
+        /// Whether a fence could come between a leave and the join behind it, and be forgotten with
+        /// the member: who signs in then is told of the queue once these are answered.
+        [[nodiscard]] bool is_settled() const noexcept {
+            return inc.value != 0 && (joins_open == 0 || leaves_open == 0);
+        }
     };
     struct LastAttempt {
         Cid cid;

@@ -75,6 +75,7 @@ void UserQueue::save(Instant now, std::string& out) const {
         joined.set_inc(membership.inc.value);
         joined.set_by_server(membership.by_server);
         joined.set_joins_open(membership.joins_open);
+        joined.set_leaves_open(membership.leaves_open);
     }
     saved.set_told(told_);
     saved.AppendToString(&out);
@@ -115,7 +116,8 @@ bool UserQueue::read_saved(const State& saved, Instant now) {
         attempts_.push_back({Cid{each.cid_high(), each.cid_low()}, each.number()});
     }
     for (const auto& each : saved.joined()) {
-        const Membership membership{Inc{each.inc()}, each.by_server(), each.joins_open()};
+        const Membership membership{Inc{each.inc()}, each.by_server(), each.joins_open(),
+                                    each.leaves_open()};
         const bool is_after = joined_.empty() || joined_.rbegin()->first < each.queue();
         if (!is_after || (membership.inc.value == 0 && membership.joins_open == 0)) {
             return false;

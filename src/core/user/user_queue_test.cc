@@ -541,6 +541,26 @@ TEST_CASE("of two joins on their way the answer of one leaves the other to be fe
     CHECK(bench.joined().empty());
 }
 
+TEST_CASE(
+    "who signs in between a leave and the join behind it is told of the queue by their answers") {
+    Bench bench;
+    const auto first = bench.sign_in(connection(0, 1), phone);
+    bench.join(first);
+    const auto leave = bench.op_of(first, bench.leave_body());
+    const auto join = bench.op_of(first, bench.join_body());
+    bench.pass_on(room, leave);
+    bench.pass_on(room, join);
+    // A fence would come too early, or go with the member who leaves: it stands behind the join.
+    const auto second = bench.sign_in(connection(4, 2), laptop);
+    CHECK(second.joined.empty());
+    CHECK(bench.only<queue::Presence>().cep == second.cep);
+    bench.answer(room, leave, Inc{});
+    CHECK_FALSE(bench.only<MembershipChanged>().is_member);
+    bench.answer(room, join, Inc{70});
+    CHECK(bench.only<MembershipChanged>().is_member);
+    CHECK(bench.sign_in(connection(4, 3), laptop, 2).joined.size() == 1);
+}
+
 TEST_CASE("a join of a connection that was given up for silent is told so, and not that it lost") {
     Bench bench;
     const auto attached = bench.sign_in(connection(3, 1));
