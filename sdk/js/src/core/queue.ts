@@ -93,17 +93,17 @@ export class Queue {
         }
     }
 
-    /** Ends a membership or a watch. */
-    leave(id: RequestId, ctx: Context): void {
+    /** Ends the membership, whoever brought it about; or a watch. */
+    leave(id: RequestId, ctx: Context, member = this.#member): void {
         const was = this.#want;
         this.#want = "nothing";
         this.#watched = false;
         if (was === "nothing") {
             // What ends a watch does not end the membership that came meanwhile.
-            const open = this.#operations.openOf("leave", this.#member ? "leave" : "unlisten");
+            const open = this.#operations.openOf("leave", member ? "leave" : "unlisten");
             if (open) {
                 open.ids.push(id);
-            } else if (this.#member) {
+            } else if (member) {
                 this.#operations.add({ kind: "leave", ids: [id] }, ctx);
             } else {
                 this.#operations.tell([id], undefined, ctx);
@@ -114,7 +114,7 @@ export class Queue {
         unsent.forEach((op) => this.#operations.takeBack(op, ctx));
         const isOpen = (...kinds: ("join" | "listen" | "unlisten")[]) =>
             !unsent[0] || this.#operations.openOf(...kinds);
-        if (was === "join" && (this.#member || isOpen(was))) {
+        if (member || (was === "join" && isOpen(was))) {
             this.#operations.add({ kind: "leave", ids: [id] }, ctx);
         } else if (this.#line.up && (this.#cursor || isOpen("listen", "unlisten"))) {
             this.#operations.add({ kind: "unlisten", ids: [id] }, ctx);
@@ -129,7 +129,7 @@ export class Queue {
         if (this.#want === "join" || (this.#want === "nothing" && this.#member)) {
             this.#operations.tell([id], undefined, ctx);
         } else {
-            this.leave(id, ctx);
+            this.leave(id, ctx, false);
         }
     }
 

@@ -154,6 +154,57 @@ describe("ended and begun in one breath", () => {
         expect(bench.all("left")).toHaveLength(1);
     });
 
+    test("a leave ends the membership that came before a listen behind it was answered", () => {
+        const bench = listening();
+        bench.ask("leave");
+        bench.ask("listen");
+        bench.receive(joined([7, 21])); // By the backend.
+        expect(ops(bench)).toEqual(["unlisten"]);
+        const leave = bench.ask("leave");
+        expect(ops(bench)).toEqual(["leave"]);
+        bench.receive({ op: "ok", i: 2 }, { op: "ok", i: 4, seq: 22 });
+        expect(bench.outcome(leave)).toBe("ok");
+        expect(bench.last("left").why).toBe("left");
+    });
+
+    test("an unlisten does not end the membership that came before such a listen", () => {
+        const bench = listening();
+        bench.ask("unlisten");
+        bench.ask("listen");
+        bench.receive(joined([7, 21]));
+        const unlisten = bench.ask("unlisten");
+        expect(ops(bench)).toEqual(["unlisten", "unlisten"]);
+        bench.receive({ op: "ok", i: 2 }, { op: "ok", i: 4 }, chat(22));
+        expect(bench.outcome(unlisten)).toBe("ok");
+        expect(bench.all("left")).toEqual([]);
+        expect(bench.all("stream")).toHaveLength(1);
+    });
+
+    test("a leave ends the membership that came in a later life, for one who listens", () => {
+        const bench = Bench.joined([7, 20]);
+        bench.ask("leave");
+        bench.ask("listen");
+        bench.receive({ op: "reset", q: room, at: [7, 20], why: "gone" }, joined([8, 1]));
+        bench.receive(joined([8, 1], { i: 3 }), { op: "err", i: 2, code: "M2010" });
+        bench.written();
+        bench.ask("leave");
+        expect(ops(bench)).toEqual(["leave"]);
+    });
+
+    test("a leave without a connection ends the membership, too, for one who listens", () => {
+        const bench = listening();
+        bench.ask("leave");
+        bench.ask("listen");
+        bench.receive(joined([7, 21]));
+        bench.gone();
+        const leave = bench.ask("leave");
+        expect(bench.outcome(leave)).toBe("open");
+        bench.step({ type: "wake", slept: false });
+        bench.greet();
+        bench.receive(joined([7, 21]));
+        expect(ops(bench)).toContain("leave");
+    });
+
     test("a listen that is answered behind the queue's end begins nothing", () => {
         const bench = Bench.online();
         bench.receive(joined([8, 1]));
