@@ -291,10 +291,10 @@ Client::State Client::take(const wire::ServerFrame& whole, const wire::LeftFrame
     if (queue == nullptr) {
         return State::up;
     }
-    const bool was_wanted = queue->is_wanted();
+    const bool is_told = queue->is_wanted() || queue->is_shown;
     queue->parted();
     queue->stay_listener();
-    if (was_wanted) {
+    if (is_told) {
         ctx.outbox.emplace_back(Deliver{&whole});
     }
     return State::up;

@@ -267,6 +267,19 @@ TEST_CASE("what waits in a queue that is deleted ends, also with an unlisten beh
     CHECK(bench.client.waiting_count() == 0);
 }
 
+TEST_CASE("who is removed while a leave is on its way is told so, as that has not been answered") {
+    Bench bench = bench_that_listens();
+    bench.submit(room, say());
+    bench.submit(room, Unlisten{});
+    wire::LeftFrame left;
+    left.queue = room;
+    left.why = "kicked";
+    bench.receive(left);
+    CHECK(bench.delivered<wire::LeftFrame>() != nullptr);
+    bench.receive(left);
+    CHECK(bench.all<Deliver>().empty());
+}
+
 TEST_CASE("a listen that is given up off line takes nothing from the unlisten behind it") {
     Bench bench = bench_that_listens();
     bench.cut();

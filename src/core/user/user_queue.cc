@@ -195,9 +195,11 @@ void UserQueue::take(const Attach& attach, actor::Context& ctx) {
     }
     slot->seen_at = ctx.now;
     Attached attached{attach.connection, slot->cep, session_, {}};
-    for (const auto& [queue, membership] : joined_) {
+    for (auto& [queue, membership] : joined_) {
         if (membership.is_settled()) {
             attached.joined.push_back(Joined{queue, membership.inc});
+        } else {
+            membership.inc = Inc{};  // So that it is told once the answers say it.
         }
     }
     ctx.send(gateway, std::move(attached));
