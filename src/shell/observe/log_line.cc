@@ -54,10 +54,12 @@ constexpr std::array registry{
                  "A request to the admin API had no right to what it asked for; key is missing "
                  "where none was good.",
                  "key, peer, method, path, detail"},
-    LogEventInfo{LogEvent::admin_change, "admin_change", Severity::info,
-                 "The admin API made or deleted a queue or a mount, or ended a user's session; "
-                 "members, messages and state are not told.",
-                 "key, peer, method, path"},
+    LogEventInfo{
+        LogEvent::admin_change, "admin_change", Severity::info,
+        "The admin API made or deleted a queue or a mount, or ended a user's session, each call of "
+        "a batch by itself; what changed nothing, and members, messages and state, are not "
+        "told. `key` is the name of an admin key, `own` for the data folder's.",
+        "key, peer, method, path"},
     LogEventInfo{LogEvent::channel_full, "channel_full", Severity::warning,
                  "The inbox of a shard was full and senders were told to wait: a line a second, "
                  "with how many operations it were since the last one.",
