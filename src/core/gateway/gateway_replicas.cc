@@ -60,22 +60,26 @@ void Gateway::synchronise(const queue::Subscribed& subscribed, Context& ctx) {
     }
     // Who joined an earlier history comes last: that must not end what the same connection is given
     // of this one, nor make it a member.
-    std::vector<Follower> waiting = replica->take_waiting();
-    const auto past =
-        std::stable_partition(waiting.begin(), waiting.end(), [&](const Follower& follower) {
-            return follower.joined.value == 0 || follower.joined >= replica->at().inc;
-        });
-    for (auto follower = past; follower != waiting.end(); ++follower) {
-        Connection* connection = find(follower->connection);
+    const std::vector<Follower> waiting = replica->take_waiting();
+    const Inc inc = replica->at().inc;
+    const auto is_past = [inc](const Follower& follower) {
+        return follower.joined.value != 0 && follower.joined < inc;
+    };
+    for (const auto& follower : waiting) {
+        Connection* connection = is_past(follower) ? find(follower.connection) : nullptr;
         Following* followed =
             connection == nullptr ? nullptr : connection->served(replica->name().text());
         if (followed != nullptr) {
             followed->is_member = followed->is_sure || replica->has_member(connection->user());
         }
     }
-    for (const auto& follower : waiting) {
-        serve(*replica, follower, ctx);
-        finish(follower.connection, ctx);
+    for (const bool past : {false, true}) {
+        for (const auto& follower : waiting) {
+            if (is_past(follower) == past) {
+                serve(*replica, follower, ctx);
+                finish(follower.connection, ctx);
+            }
+        }
     }
 }
 
